@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# dmabuf-stack: everything is done by the scripts; this names them.
+# Plain "make" lists the targets.
+
+T ?=
+P ?=
+J ?= 1
+
+.PHONY: help
+help: ## this list
+	@printf 'dmabuf-stack: dma-buf I/O through stacked block devices\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
+		awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+	@printf '\n  KERNEL_SRC=DIR         use another kernel tree than the pinned one\n'
+	@printf '  DMABUF_STACK_CACHE=DIR where downloads and the compiler cache go\n'
+
+.PHONY: demo
+demo: ## build what is needed and show zero-copy I/O on a stack
+	@if [ -x scripts/demo ]; then scripts/demo; else tests/demo; fi
+
+.PHONY: test
+test: ## run all tests in VMs (T=GROUP or T=GROUP/SCRIPT for some, J=2 for two VMs)
+	@tests/run -j $(J) $(T)
+
+.PHONY: shell
+shell: guest kernel ## root shell in a VM (RIG="--members 2 ..." for its options)
+	@tests/vm/run $(RIG) --shell
+
+.PHONY: kernel
+kernel: ## build the test kernel, build/lean/vmlinux
+	@scripts/kernel lean
+
+.PHONY: kernel-debug
+kernel-debug: ## the same with KASAN, lockdep, kmemleak and more
+	@scripts/kernel debug
+
+.PHONY: headers
+headers: ## install the kernel's user-space headers into build/usr
+	@scripts/kernel headers
+
+.PHONY: guest
+guest: ## compile the test programs and the tool for the VM
+	@scripts/guest
+
+.PHONY: source
+source: ## assemble build/linux from kernel source, own files and patches
+	@scripts/source
+
+.PHONY: refresh
+refresh: ## carry work in build/linux back here (P=0003: edits into that patch)
+	@scripts/source refresh $(P)
+
+.PHONY: discard
+discard: ## throw away work in build/linux
+	@scripts/source discard
+
+.PHONY: check
+check: ## checkpatch, sparse and warnings over all that is ours
+	@scripts/check
+
+.PHONY: check-series
+check-series: ## build and boot the kernel at every patch of the series
+	@scripts/check-series
+
+.PHONY: deps
+deps: ## install what the build and the VM need
+	@scripts/deps
+
+.PHONY: clean
+clean: ## remove what was built; build/linux and the cache stay
+	@scripts/clean
+
+.PHONY: distclean
+distclean: ## remove build/ altogether; the cache stays
+	@scripts/clean all
