@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Registrations of dma-bufs are handed down to the devices of a table; bios that
+ * carry one are cloned, split and remapped like any other.
+ */
+#include "dm-core.h"
+
+#include <linux/file.h>
+
+#define DM_MSG_PREFIX "dmabuf"
+
+/*
+ * Can every target of @t carry bios without pages?  Those that do must also say
+ * which devices they use.  Whether the devices can is for limit stacking to tell.
+ */
+bool dm_table_supports_dmabuf(struct dm_table *t)
+{
+	for (unsigned int i = 0; i < t->num_targets; i++) {
+		struct dm_target *ti = dm_table_get_target(t, i);
+
+		if (!dm_target_supports_dmabuf(ti->type) ||
+		    !ti->type->iterate_devices)
+			return false;
+	}
+
+	return true;
+}
+
+/*
+ * Open files of the devices of a table, each of them once.
+ */
+struct dm_dmabuf_devices {
+	struct file **files;
+	unsigned int nr;
+};
+
+static int dm_dmabuf_collect_device(struct dm_target *ti, struct dm_dev *dev,
+				    sector_t start, sector_t len, void *data)
+{
+	struct dm_dmabuf_devices *devices = data;
+	struct file **files;
+
+	for (unsigned int i = 0; i < devices->nr; i++)
+		if (file_bdev(devices->files[i]) == dev->bdev)
+			return 0;
+
+	files = krealloc_array(devices->files, devices->nr + 1, sizeof(*files),
+			       GFP_NOIO);
+	if (!files)
+		return -ENOMEM;
+	devices->files = files;
+	devices->files[devices->nr++] = get_file(dev->bdev_file);
+	return 0;
+}
+
+static int dm_dmabuf_collect(struct mapped_device *md,
+			     struct dm_dmabuf_devices *devices)
+{
+	struct dm_table *t;
+	int srcu_idx, r = 0;
+
+	t = dm_get_live_table(md, &srcu_idx);
+	if (!t) {
+		DMWARN_LIMIT("%s: no table", dm_device_name(md));
+		r = -EOPNOTSUPP;
+		goto out;
+	}
+
+	for (unsigned int i = 0; i < t->num_targets && !r; i++) {
+		struct dm_target *ti = dm_table_get_target(t, i);
+
+		if (!dm_target_supports_dmabuf(ti->type) ||
+		    !ti->type->iterate_devices) {
+			DMWARN_LIMIT("%s: target \"%s\" cannot carry dma-buf I/O",
+				     dm_device_name(md), ti->type->name);
+			r = -EOPNOTSUPP;
+			break;
+		}
+		r = ti->type->iterate_devices(ti, dm_dmabuf_collect_device,
+					      devices);
+	}
+out:
+	dm_put_live_table(md, srcu_idx);
+	return r;
+}
+
+/*
+ * block_device_operations method.  The table is let go before anything is done
+ * with its devices: attaching and mapping wait for exporters and for memory, and
+ * a suspend that waits for the table would hold up the writeback which frees it.
+ */
+int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx)
+{
+	struct mapped_device *md = bdev->bd_disk->private_data;
+	struct dm_dmabuf_devices devices = { };
+	int r;
+
+	r = dm_dmabuf_collect(md, &devices);
+	for (unsigned int i = 0; i < devices.nr; i++) {
+		if (!r)
+			r = blk_dmabuf_register(file_bdev(devices.files[i]),
+						ctx);
+		fput(devices.files[i]);
+	}
+	kfree(devices.files);
+	return r;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Requests whose data is in a registered dma-buf.  Included by pci.c.
+ *
+ * Their data is mapped already.  All that is left to do for a command is to look
+ * the mapping up and to describe it: as PRPs (NVM Express Base Specification
+ * 2.1, 4.3.1), which can describe any of it, or as an SGL (4.3.2) where that is
+ * shorter.
+ */
+#ifdef CONFIG_DMA_BUF_IO
+
+static blk_status_t nvme_pci_setup_data_prp(struct request *req,
+					    struct blk_dma_iter *iter);
+static void nvme_pci_sgl_set_data(struct nvme_sgl_desc *sge,
+				  struct blk_dma_iter *iter);
+static void nvme_pci_sgl_set_seg(struct nvme_sgl_desc *sge,
+				 dma_addr_t dma_addr, int entries);
+static inline bool nvme_poll_cq(struct nvme_queue *nvmeq,
+				struct io_comp_batch *iob);
+
+static inline bool nvme_rq_is_dmabuf(struct request *req)
+{
+	return blk_rq_nr_phys_segments(req) && bio_is_dmabuf(req->bio);
+}
+
+/*
+ * Find and hold the mapping, before anything is done to the request that a miss
+ * would have to undo.  Returns false if there is none.
+ */
+static bool nvme_dmabuf_get(struct request *req)
+{
+	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+
+	iod->dmabuf = dma_buf_io_get(req->bio->bi_dmabuf,
+				     &nvmeq->dev->dmabuf_leaf);
+	if (!iod->dmabuf)
+		return false;
+	iod->flags |= IOD_DMABUF;
+	return true;
+}
+
+static void nvme_dmabuf_put(struct request *req)
+{
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+
+	if (iod->flags & IOD_DMABUF) {
+		iod->flags &= ~IOD_DMABUF;
+		dma_buf_io_put(iod->dmabuf);
+	}
+}
+
+/*
+ * The next run of contiguous addresses.  Neighbours in the dma-buf may be in
+ * different bios.
+ */
+static bool nvme_dmabuf_iter_next(struct request *req,
+				  struct blk_dma_iter *iter)
+{
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	struct bvec_iter *bi = &iter->iter.iter;
+	u64 len;
+
+	if (!bi->bi_size) {
+		iter->iter.bio = iter->iter.bio->bi_next;
+		if (!iter->iter.bio)
+			return false;
+		*bi = iter->iter.bio->bi_iter;
+	}
+	iter->addr = dma_buf_io_map_addr(iod->dmabuf->map,
+					 bi->bi_dmabuf_offset, &len);
+	iter->len = min_t(u64, len, bi->bi_size);
+	dmabuf_iter_advance(bi, iter->len);
+	return true;
+}
+
+static void nvme_dmabuf_iter_start(struct request *req,
+				   struct blk_dma_iter *iter)
+{
+	*iter = (struct blk_dma_iter) {
+		.iter.bio	= req->bio,
+		.iter.iter	= req->bio->bi_iter,
+	};
+	nvme_dmabuf_iter_next(req, iter);
+}
+
+/* The number of runs, or @max + 1 if there are more than @max. */
+static unsigned int nvme_dmabuf_count(struct request *req,
+				      struct blk_dma_iter iter,
+				      unsigned int max)
+{
+	unsigned int nr = 1;
+
+	while (nr <= max && nvme_dmabuf_iter_next(req, &iter))
+		nr++;
+	return nr;
+}
+
+static blk_status_t nvme_dmabuf_setup_sgl(struct request *req,
+					  struct blk_dma_iter *iter,
+					  unsigned int entries)
+{
+	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	struct nvme_sgl_desc *sg_list;
+	unsigned int i = 0;
+	dma_addr_t sgl_dma;
+
+	iod->cmd.common.flags = NVME_CMD_SGL_METABUF;
+	if (entries == 1) {
+		nvme_pci_sgl_set_data(&iod->cmd.common.dptr.sgl, iter);
+		return BLK_STS_OK;
+	}
+
+	iod->flags |= IOD_SMALL_DESCRIPTOR;
+	sg_list = dma_pool_alloc(nvme_dma_pool(nvmeq, iod), GFP_ATOMIC,
+				 &sgl_dma);
+	if (!sg_list)
+		return BLK_STS_RESOURCE;
+	iod->descriptors[iod->nr_descriptors++] = sg_list;
+	do {
+		nvme_pci_sgl_set_data(&sg_list[i++], iter);
+	} while (nvme_dmabuf_iter_next(req, iter));
+	nvme_pci_sgl_set_seg(&iod->cmd.common.dptr.sgl, sgl_dma, entries);
+	return BLK_STS_OK;
+}
+
+static blk_status_t nvme_dmabuf_map_data(struct request *req)
+{
+	const unsigned int max_sgl = NVME_SMALL_POOL_SIZE /
+				     sizeof(struct nvme_sgl_desc);
+	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
+	unsigned int len = blk_rq_payload_bytes(req);
+	struct blk_dma_iter iter;
+	unsigned int nr;
+
+	nvme_dmabuf_iter_start(req, &iter);
+
+	/* two pages need no list as PRPs, and this is the most common size */
+	if (len > NVME_CTRL_PAGE_SIZE && sgl_threshold &&
+	    nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl)) {
+		nr = nvme_dmabuf_count(req, iter, max_sgl);
+		if (nr <= max_sgl && len / nr >= sgl_threshold)
+			return nvme_dmabuf_setup_sgl(req, &iter, nr);
+	}
+	return nvme_pci_setup_data_prp(req, &iter);
+}
+
+/*
+ * There is no mapping: give the bios away.  Whatever this request was to ring
+ * the doorbell for is rung for here.
+ */
+static blk_status_t nvme_dmabuf_park(struct nvme_queue *nvmeq,
+				     const struct blk_mq_queue_data *bd)
+{
+	if (bd->last) {
+		spin_lock(&nvmeq->sq_lock);
+		nvme_write_sq_db(nvmeq, true);
+		spin_unlock(&nvmeq->sq_lock);
+	}
+	return blk_mq_dmabuf_park(bd->rq);
+}
+
+static void nvme_dmabuf_reap(struct dma_buf_io_leaf *leaf)
+{
+	struct nvme_dev *dev = container_of(leaf, struct nvme_dev, dmabuf_leaf);
+	unsigned int i;
+
+	for (i = 1; i < READ_ONCE(dev->online_queues); i++) {
+		struct nvme_queue *nvmeq = &dev->queues[i];
+
+		if (!test_bit(NVMEQ_POLLED, &nvmeq->flags))
+			continue;
+		/* a reset disables the queue, then takes the lock to reap it */
+		spin_lock(&nvmeq->cq_poll_lock);
+		if (test_bit(NVMEQ_ENABLED, &nvmeq->flags))
+			nvme_poll_cq(nvmeq, NULL);
+		spin_unlock(&nvmeq->cq_poll_lock);
+	}
+}
+
+static const struct dma_buf_io_leaf_ops nvme_dmabuf_leaf_ops = {
+	.reap	= nvme_dmabuf_reap,
+};
+
+static struct dma_buf_io_leaf *nvme_pci_dmabuf_leaf(struct nvme_ctrl *ctrl)
+{
+	return &to_nvme_dev(ctrl)->dmabuf_leaf;
+}
+
+static int nvme_dmabuf_init(struct nvme_dev *dev)
+{
+	dev->ctrl.max_hw_dmabuf_sectors = NVME_MAX_BYTES >> SECTOR_SHIFT;
+	return dma_buf_io_leaf_init(&dev->dmabuf_leaf, dev->dev,
+				    &nvme_dmabuf_leaf_ops,
+				    NVME_CTRL_PAGE_SIZE - 1);
+}
+
+static void nvme_dmabuf_remove(struct nvme_dev *dev)
+{
+	dma_buf_io_leaf_remove(&dev->dmabuf_leaf);
+}
+
+static void nvme_dmabuf_exit(struct nvme_dev *dev)
+{
+	dma_buf_io_leaf_exit(&dev->dmabuf_leaf);
+}
+
+#else /* !CONFIG_DMA_BUF_IO */
+
+static inline bool nvme_rq_is_dmabuf(struct request *req)
+{
+	return false;
+}
+
+static inline bool nvme_dmabuf_get(struct request *req)
+{
+	return false;
+}
+
+static inline void nvme_dmabuf_put(struct request *req)
+{
+}
+
+static inline bool nvme_dmabuf_iter_next(struct request *req,
+					 struct blk_dma_iter *iter)
+{
+	return false;
+}
+
+static inline blk_status_t nvme_dmabuf_map_data(struct request *req)
+{
+	return BLK_STS_IOERR;
+}
+
+static inline blk_status_t nvme_dmabuf_park(struct nvme_queue *nvmeq,
+					    const struct blk_mq_queue_data *bd)
+{
+	return BLK_STS_IOERR;
+}
+
+static inline int nvme_dmabuf_init(struct nvme_dev *dev)
+{
+	return 0;
+}
+
+static inline void nvme_dmabuf_remove(struct nvme_dev *dev)
+{
+}
+
+static inline void nvme_dmabuf_exit(struct nvme_dev *dev)
+{
+}
+
+#endif /* CONFIG_DMA_BUF_IO */

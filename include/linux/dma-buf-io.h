@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Block I/O to and from a dma-buf, without pages and without bounce.
+ *
+ * A consumer (io_uring is one) registers a dma-buf for a file and gets a
+ * &struct dma_buf_io_ctx.  A bio carries the ctx and a byte offset through any
+ * stack of remapping drivers.  Only the leaf driver, with a request in hand,
+ * looks up the mapping of that dma-buf for its own device, holds it for as long
+ * as the hardware owns the command, and drops it at completion.
+ */
+#ifndef _LINUX_DMA_BUF_IO_H
+#define _LINUX_DMA_BUF_IO_H
+
+#include <linux/bio.h>
+#include <linux/completion.h>
+#include <linux/dma-direction.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+struct device;
+struct dma_buf;
+struct dma_buf_attachment;
+struct dma_buf_io_leaf;
+struct file;
+struct sg_table;
+
+/**
+ * struct dma_buf_io_ctx - one registration of a dma-buf
+ * @dmabuf: the buffer; the ctx owns a reference
+ * @dir: direction that every mapping is made for
+ * @bindings: &struct dma_buf_io_binding by &dma_buf_io_leaf.id.  Read under RCU,
+ *	changed under @lock
+ * @lock: serializes bind, map and unbind of this registration.  Taken before the
+ *	reservation lock of @dmabuf and never by the invalidation callback
+ * @ref: owner, device removal and queued work
+ * @stale: a mapping was taken away and nobody tried to bring it back yet
+ * @parked_lock: protects @parked, @retry_delay and @give_up_at
+ * @parked: bios of leaf devices that found no mapping, or no tag
+ * @park_work: brings the mappings back and sends @parked on its way
+ * @retry_delay: jiffies until the next attempt, 0 when none has failed
+ * @give_up_at: jiffies at which bios that still have no mapping are failed
+ * @release_work: tears the registration down outside the caller's locks
+ *
+ * A bio holds no reference: whoever submits it keeps the ctx until it completes.
+ */
+struct dma_buf_io_ctx {
+	struct dma_buf		*dmabuf;
+	enum dma_data_direction	dir;
+	struct xarray		bindings;
+	struct mutex		lock;	/* bind, map and unbind */
+	struct kref		ref;
+	bool			stale;
+
+	spinlock_t		parked_lock;	/* the fields below */
+	struct bio_list		parked;
+	struct delayed_work	park_work;
+	unsigned long		retry_delay;
+	unsigned long		give_up_at;
+
+	struct work_struct	release_work;
+};
+
+/**
+ * struct dma_buf_io_range - a run of contiguous DMA addresses
+ * @offset: first byte of the run, counted from the start of the dma-buf
+ * @addr: DMA address of that byte
+ */
+struct dma_buf_io_range {
+	u64		offset;
+	dma_addr_t	addr;
+};
+
+/**
+ * struct dma_buf_io_map - a dma-buf as one device sees it
+ * @sgt: the exporter's table, to hand back at unmap
+ * @nr_ranges: number of runs in @ranges
+ * @ranges: the runs in order of offset, and one past the last that holds the
+ *	mapped size.  Runs start and end on &dma_buf_io_leaf.align_mask
+ *	boundaries, in the dma-buf and in the device's address space
+ */
+struct dma_buf_io_map {
+	struct sg_table		*sgt;
+	unsigned int		nr_ranges;
+	struct dma_buf_io_range	ranges[];
+};
+
+/**
+ * struct dma_buf_io_binding - a registration on a leaf device
+ * @active: commands on the hardware, and nothing else.  Live while there is a
+ *	map; whoever got it from dma_buf_io_get() may use @map until it puts it
+ * @drained: completed when the last of @active has gone after a kill
+ * @map: the mapping, or NULL.  Changed under the reservation lock of the
+ *	dma-buf, and only while @active is dead and drained
+ * @ctx: the registration
+ * @leaf: the device
+ * @leaf_node: entry in &dma_buf_io_leaf.bindings, under its lock
+ * @attach: the one attachment of this dma-buf to this device
+ * @rcu: the I/O path may still look at a binding that has left the table
+ */
+struct dma_buf_io_binding {
+	struct percpu_ref		active;
+	struct completion		drained;
+	struct dma_buf_io_map		*map;
+	struct dma_buf_io_ctx		*ctx;
+	struct dma_buf_io_leaf		*leaf;
+	struct list_head		leaf_node;
+	struct dma_buf_attachment	*attach;
+	struct rcu_head			rcu;
+};
+
+/**
+ * struct dma_buf_io_leaf_ops - what the library asks of a leaf driver
+ * @reap: complete whatever the hardware has finished on queues that raise no
+ *	interrupt.  An exporter waits for those commands while it holds the
+ *	reservation lock, and must not depend on user-space polling.  May be
+ *	NULL.  Called from process context; may not sleep on I/O, allocate, or
+ *	take a reservation lock
+ */
+struct dma_buf_io_leaf_ops {
+	void (*reap)(struct dma_buf_io_leaf *leaf);
+};
+
+/**
+ * struct dma_buf_io_leaf - a device that can do DMA to a registered dma-buf
+ * @dev: the device that masters the bus
+ * @ops: driver callbacks
+ * @align_mask: alignment that the hardware needs at every boundary between runs
+ * @id: index into every &dma_buf_io_ctx.bindings
+ * @lock: protects @bindings and @dead
+ * @bindings: every binding of this device
+ * @dead: the device is on its way out, nothing may bind any more
+ *
+ * Embedded in the driver's own device structure.  Namespaces and partitions of
+ * a controller share it, and with it one attachment for each dma-buf.
+ */
+struct dma_buf_io_leaf {
+	struct device				*dev;
+	const struct dma_buf_io_leaf_ops	*ops;
+	unsigned long				align_mask;
+	u32					id;
+	spinlock_t				lock;	/* bindings, dead */
+	struct list_head			bindings;
+	bool					dead;
+};
+
+/**
+ * enum dma_buf_io_wait - how long to wait for the exporter
+ * @DMA_BUF_IO_WAIT: until it lets go of its lock or a signal arrives
+ * @DMA_BUF_IO_TRY: not for its lock; for work that bios depend on
+ */
+enum dma_buf_io_wait {
+	DMA_BUF_IO_WAIT,
+	DMA_BUF_IO_TRY,
+};
+
+#ifdef CONFIG_DMA_BUF_IO
+/* Registration: for consumers */
+struct dma_buf_io_ctx *dma_buf_io_register(struct file *file,
+					   struct dma_buf *dmabuf);
+void dma_buf_io_unregister(struct dma_buf_io_ctx *ctx);
+int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx);
+
+/**
+ * dma_buf_io_stale - has a mapping of this registration gone away?
+ * @ctx: the registration
+ *
+ * A hint, for consumers that want to wait for the exporter where waiting is
+ * cheap, before they build a bio: see dma_buf_io_revalidate().
+ *
+ * Return: true if an exporter has invalidated a mapping since the last attempt
+ * to bring it back.
+ */
+static inline bool dma_buf_io_stale(struct dma_buf_io_ctx *ctx)
+{
+	return READ_ONCE(ctx->stale);
+}
+
+/* Devices: for leaf drivers */
+int dma_buf_io_leaf_init(struct dma_buf_io_leaf *leaf, struct device *dev,
+			 const struct dma_buf_io_leaf_ops *ops,
+			 unsigned long align_mask);
+void dma_buf_io_leaf_remove(struct dma_buf_io_leaf *leaf);
+void dma_buf_io_leaf_exit(struct dma_buf_io_leaf *leaf);
+int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
+		    enum dma_buf_io_wait wait);
+
+/* The I/O path: for leaf drivers and the block layer */
+struct dma_buf_io_binding *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
+					  struct dma_buf_io_leaf *leaf);
+dma_addr_t dma_buf_io_map_addr(const struct dma_buf_io_map *map, u64 offset,
+			       u64 *len);
+void dma_buf_io_park(struct dma_buf_io_ctx *ctx, struct bio_list *bios);
+
+/**
+ * dma_buf_io_put - the hardware is done with a command
+ * @binding: binding from dma_buf_io_get()
+ *
+ * Context: any.
+ */
+static inline void dma_buf_io_put(struct dma_buf_io_binding *binding)
+{
+	percpu_ref_put(&binding->active);
+}
+#endif /* CONFIG_DMA_BUF_IO */
+#endif /* _LINUX_DMA_BUF_IO_H */

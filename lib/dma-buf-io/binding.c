@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A dma-buf on one device: attach, map, let go when the exporter asks.
+ *
+ * All of a binding's changes happen under the reservation lock of its dma-buf,
+ * which the exporter holds when it asks.  There is at most one map at a time,
+ * because exporters may keep its table in the attachment.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-io.h>
+#include <linux/dma-resv.h>
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+/*
+ * How long to wait, reservation lock in hand, for the exporter's own copy
+ * engine to finish moving the buffer.  Attempts that find it busy come back.
+ */
+#define DMA_BUF_IO_FENCE_TIMEOUT	(HZ / 10)
+
+static void dma_buf_io_active_release(struct percpu_ref *ref)
+{
+	struct dma_buf_io_binding *binding =
+		container_of(ref, struct dma_buf_io_binding, active);
+
+	complete(&binding->drained);
+}
+
+/*
+ * Take the map away.  New commands find @active dead; what is on the hardware
+ * is waited for, which takes as long as the device takes and depends on nothing
+ * else: completion neither allocates nor takes the reservation lock, and queues
+ * that raise no interrupt are reaped here.
+ *
+ * @idle says that no command can be using the map, nor come.
+ */
+static void dma_buf_io_binding_unmap(struct dma_buf_io_binding *binding,
+				     bool idle)
+{
+	struct dma_buf_io_leaf *leaf = binding->leaf;
+	struct dma_buf_io_map *map = binding->map;
+
+	dma_resv_assert_held(binding->ctx->dmabuf->resv);
+
+	if (!map)
+		return;
+	if (!idle) {
+		percpu_ref_kill(&binding->active);
+		while (!wait_for_completion_timeout(&binding->drained, 1))
+			if (leaf->ops->reap)
+				leaf->ops->reap(leaf);
+	}
+	binding->map = NULL;
+	dma_buf_unmap_attachment(binding->attach, map->sgt, binding->ctx->dir);
+	kvfree(map);
+}
+
+static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_io_binding *binding = attach->importer_priv;
+
+	WRITE_ONCE(binding->ctx->stale, true);
+	dma_buf_io_binding_unmap(binding, false);
+}
+
+static const struct dma_buf_attach_ops dma_buf_io_attach_ops = {
+	.allow_peer2peer	= true,
+	.invalidate_mappings	= dma_buf_io_invalidate,
+};
+
+static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
+					 enum dma_buf_io_wait wait)
+{
+	struct dma_buf *dmabuf = binding->ctx->dmabuf;
+	struct dma_buf_io_map *map;
+	struct sg_table *sgt;
+	long left;
+	int ret;
+
+	if (binding->map)
+		return 0;
+
+	sgt = dma_buf_map_attachment(binding->attach, binding->ctx->dir);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	/* the exporter may still be moving the contents to their new place */
+	left = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_KERNEL,
+				     wait == DMA_BUF_IO_WAIT,
+				     DMA_BUF_IO_FENCE_TIMEOUT);
+	if (left <= 0) {
+		ret = left ?: -EBUSY;
+		goto unmap;
+	}
+
+	map = dma_buf_io_map_create(sgt, dmabuf->size,
+				    binding->leaf->align_mask);
+	if (IS_ERR(map)) {
+		ret = PTR_ERR(map);
+		goto unmap;
+	}
+
+	/* pairs with dma_buf_io_get(): the map is there before the reference */
+	reinit_completion(&binding->drained);
+	binding->map = map;
+	smp_wmb();
+	percpu_ref_reinit(&binding->active);
+	return 0;
+
+unmap:
+	dma_buf_unmap_attachment(binding->attach, sgt, binding->ctx->dir);
+	return ret;
+}
+
+/*
+ * Make sure that there is a map.  It may be gone again on return.  Called with
+ * the lock of the registration held.
+ */
+int dma_buf_io_binding_map(struct dma_buf_io_binding *binding,
+			   enum dma_buf_io_wait wait)
+{
+	struct dma_resv *resv = binding->ctx->dmabuf->resv;
+	int ret;
+
+	lockdep_assert_held(&binding->ctx->lock);
+
+	if (wait == DMA_BUF_IO_TRY) {
+		if (!dma_resv_trylock(resv))
+			return -EBUSY;
+	} else {
+		ret = dma_resv_lock_interruptible(resv, NULL);
+		if (ret)
+			return ret;
+	}
+	ret = dma_buf_io_binding_map_locked(binding, wait);
+	dma_resv_unlock(resv);
+	return ret;
+}
+
+/*
+ * Attach the dma-buf of @ctx to the device of @leaf.  The caller holds the lock
+ * of the registration and puts the binding in its table.
+ */
+struct dma_buf_io_binding *dma_buf_io_binding_create(struct dma_buf_io_ctx *ctx,
+						     struct dma_buf_io_leaf *leaf)
+{
+	struct dma_buf_io_binding *binding;
+	int ret;
+
+	binding = kzalloc_obj(*binding);
+	if (!binding)
+		return ERR_PTR(-ENOMEM);
+	binding->ctx = ctx;
+	binding->leaf = leaf;
+	init_completion(&binding->drained);
+	ret = percpu_ref_init(&binding->active, dma_buf_io_active_release,
+			      PERCPU_REF_INIT_DEAD, GFP_KERNEL);
+	if (ret)
+		goto free;
+
+	binding->attach = dma_buf_dynamic_attach(ctx->dmabuf, leaf->dev,
+						 &dma_buf_io_attach_ops,
+						 binding);
+	if (IS_ERR(binding->attach)) {
+		ret = PTR_ERR(binding->attach);
+		goto exit_ref;
+	}
+
+	spin_lock(&leaf->lock);
+	if (leaf->dead)
+		ret = -ENXIO;
+	else
+		list_add_tail(&binding->leaf_node, &leaf->bindings);
+	spin_unlock(&leaf->lock);
+	if (ret)
+		goto detach;
+	return binding;
+
+detach:
+	dma_buf_detach(ctx->dmabuf, binding->attach);
+exit_ref:
+	percpu_ref_exit(&binding->active);
+free:
+	kfree(binding);
+	return ERR_PTR(ret);
+}
+
+static void dma_buf_io_binding_free_rcu(struct rcu_head *rcu)
+{
+	struct dma_buf_io_binding *binding =
+		container_of(rcu, struct dma_buf_io_binding, rcu);
+
+	percpu_ref_exit(&binding->active);
+	kfree(binding);
+}
+
+/*
+ * Unmap and detach a binding that has left the table of its registration.
+ * @idle says that no bio of the registration is under way.  Called with the
+ * lock of the registration held.
+ */
+void dma_buf_io_binding_destroy(struct dma_buf_io_binding *binding, bool idle)
+{
+	struct dma_buf_io_leaf *leaf = binding->leaf;
+	struct dma_buf *dmabuf = binding->ctx->dmabuf;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	dma_buf_io_binding_unmap(binding, idle);
+	dma_resv_unlock(dmabuf->resv);
+	dma_buf_detach(dmabuf, binding->attach);
+
+	/* last: a device that waits for its list to empty may then go away */
+	spin_lock(&leaf->lock);
+	list_del(&binding->leaf_node);
+	spin_unlock(&leaf->lock);
+
+	call_rcu(&binding->rcu, dma_buf_io_binding_free_rcu);
+}
+
+/**
+ * dma_buf_io_get - look up and hold a mapping for a command
+ * @ctx: registration that the bios of the command carry
+ * @leaf: device that the command goes to
+ *
+ * The mapping stays until dma_buf_io_put(), and the exporter waits for that
+ * with its reservation lock held.  Hold it for no longer than the hardware owns
+ * the command.
+ *
+ * Context: any.
+ * Return: the binding, with a valid &dma_buf_io_binding.map, or NULL if there is
+ * no mapping at the moment: park the bios then.
+ */
+struct dma_buf_io_binding *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
+					  struct dma_buf_io_leaf *leaf)
+{
+	struct dma_buf_io_binding *binding;
+
+	rcu_read_lock();
+	binding = xa_load(&ctx->bindings, leaf->id);
+	if (binding && !percpu_ref_tryget_live_rcu(&binding->active))
+		binding = NULL;
+	rcu_read_unlock();
+
+	/* pairs with dma_buf_io_binding_map_locked() */
+	smp_rmb();
+	return binding;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_get);

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Registrations of a dma-buf, the devices they are bound to, and how both go
+ * away.
+ *
+ * A binding is taken out of a registration's table by its release, or by the
+ * removal of its device, under the lock of the registration, and destroyed by
+ * whoever took it out.  Removal holds a reference while it does that; where it
+ * cannot get one, release is under way and removal waits for it.
+ */
+#define pr_fmt(fmt) "dma-buf-io: " fmt
+
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-io.h>
+#include <linux/export.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/init.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "internal.h"
+
+static DEFINE_IDA(dma_buf_io_leaf_ida);
+
+/*
+ * Nothing that runs here waits for other work of this queue, so any number of
+ * registrations may go at once.
+ */
+static struct workqueue_struct *dma_buf_io_release_wq;
+
+/*
+ * Empty the table.  @idle as in dma_buf_io_binding_destroy().
+ */
+static void dma_buf_io_unbind_all(struct dma_buf_io_ctx *ctx)
+{
+	struct dma_buf_io_binding *binding;
+	unsigned long id;
+
+	mutex_lock(&ctx->lock);
+	xa_for_each(&ctx->bindings, id, binding) {
+		xa_erase(&ctx->bindings, id);
+		dma_buf_io_binding_destroy(binding, true);
+	}
+	mutex_unlock(&ctx->lock);
+}
+
+static void dma_buf_io_release_work(struct work_struct *work)
+{
+	struct dma_buf_io_ctx *ctx =
+		container_of(work, struct dma_buf_io_ctx, release_work);
+
+	dma_buf_io_unbind_all(ctx);
+	xa_destroy(&ctx->bindings);
+	dma_buf_put(ctx->dmabuf);
+	mutex_destroy(&ctx->lock);
+	kfree(ctx);
+}
+
+static void dma_buf_io_ctx_release(struct kref *ref)
+{
+	struct dma_buf_io_ctx *ctx =
+		container_of(ref, struct dma_buf_io_ctx, ref);
+
+	queue_work(dma_buf_io_release_wq, &ctx->release_work);
+}
+
+void dma_buf_io_ctx_put(struct dma_buf_io_ctx *ctx)
+{
+	kref_put(&ctx->ref, dma_buf_io_ctx_release);
+}
+
+/*
+ * A registration that is bound to nothing.  Takes a reference to @dmabuf.
+ */
+struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
+					     enum dma_data_direction dir)
+{
+	struct dma_buf_io_ctx *ctx;
+
+	ctx = kzalloc_obj(*ctx, GFP_KERNEL_ACCOUNT);
+	if (!ctx)
+		return ERR_PTR(-ENOMEM);
+	get_dma_buf(dmabuf);
+	ctx->dmabuf = dmabuf;
+	ctx->dir = dir;
+	xa_init(&ctx->bindings);
+	mutex_init(&ctx->lock);
+	kref_init(&ctx->ref);
+	INIT_WORK(&ctx->release_work, dma_buf_io_release_work);
+	dma_buf_io_park_init(ctx);
+	return ctx;
+}
+
+/*
+ * The device writes to the dma-buf when the file is read, and reads from it when
+ * the file is written.
+ */
+static enum dma_data_direction dma_buf_io_dir(struct file *file,
+					      struct dma_buf *dmabuf)
+{
+	bool from_device = (file->f_mode & FMODE_READ) &&
+			   (dmabuf->file->f_mode & FMODE_WRITE);
+	bool to_device = (file->f_mode & FMODE_WRITE) &&
+			 (dmabuf->file->f_mode & FMODE_READ);
+
+	if (from_device && to_device)
+		return DMA_BIDIRECTIONAL;
+	if (from_device)
+		return DMA_FROM_DEVICE;
+	if (to_device)
+		return DMA_TO_DEVICE;
+	return DMA_NONE;
+}
+
+/**
+ * dma_buf_io_register - register a dma-buf for I/O to a file
+ * @file: file opened with O_DIRECT, whose I/O will use the dma-buf
+ * @dmabuf: the dma-buf; the registration takes a reference of its own
+ *
+ * Attaches the dma-buf to every device that I/O to @file reaches today, and maps
+ * it there, so that what cannot work is refused now.  Devices that come later,
+ * by a table reload for example, are bound at their first I/O.
+ *
+ * The caller holds @file for as long as it submits I/O, and keeps the
+ * registration until all of that has completed.
+ *
+ * Context: process context, may sleep for the exporter, interruptibly.
+ * Return: the registration, or an ERR_PTR(): -EOPNOTSUPP if @file or a device
+ * under it cannot do this (one line in the kernel log names it), -EINVAL without
+ * O_DIRECT, -EACCES if the access modes of the two leave no direction, -EINTR,
+ * or what the exporter said.
+ */
+struct dma_buf_io_ctx *dma_buf_io_register(struct file *file,
+					   struct dma_buf *dmabuf)
+{
+	struct dma_buf_io_ctx *ctx;
+	enum dma_data_direction dir;
+	int ret;
+
+	if (!file->f_op->dma_buf_register) {
+		pr_notice_ratelimited("%pD: not a block device\n", file);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	if (!(file->f_flags & O_DIRECT))
+		return ERR_PTR(-EINVAL);
+	dir = dma_buf_io_dir(file, dmabuf);
+	if (dir == DMA_NONE)
+		return ERR_PTR(-EACCES);
+
+	ctx = dma_buf_io_ctx_create(dmabuf, dir);
+	if (IS_ERR(ctx))
+		return ctx;
+
+	ret = file->f_op->dma_buf_register(file, ctx);
+	if (ret) {
+		/* nothing of a refused registration is left behind on return */
+		dma_buf_io_unbind_all(ctx);
+		dma_buf_io_ctx_put(ctx);
+		if (ret == -ERESTARTSYS)
+			ret = -EINTR;
+		return ERR_PTR(ret);
+	}
+	return ctx;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_register);
+
+/**
+ * dma_buf_io_unregister - drop a registration
+ * @ctx: registration, none of whose bios is under way
+ *
+ * Attachments go away soon after, from a workqueue: callers may hold locks that
+ * the exporter cannot wait for.
+ *
+ * Context: any that may not be interrupted by the caller's own I/O; does not
+ * sleep.
+ */
+void dma_buf_io_unregister(struct dma_buf_io_ctx *ctx)
+{
+	dma_buf_io_ctx_put(ctx);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_unregister);
+
+/**
+ * dma_buf_io_revalidate - bring mappings back that an exporter took away
+ * @ctx: the registration
+ *
+ * For consumers, before they build a bio: a wait here holds no bio, tag or
+ * mempool element, and a signal ends it.  Attempts that may succeed later are
+ * repeated for as long as parked bios would be.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -EINTR, or -ESTALE if the exporter does not give the buffer back.
+ */
+int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx)
+{
+	unsigned long give_up_at = dma_buf_io_give_up_at();
+	struct dma_buf_io_binding *binding;
+	unsigned long id, delay = 0;
+	unsigned int noio;
+	int ret, err;
+
+	for (;;) {
+		if (mutex_lock_interruptible(&ctx->lock))
+			return -EINTR;
+		/* before the maps are looked at: invalidation sets it after */
+		smp_store_mb(ctx->stale, false);
+		ret = 0;
+		/* parked bios of this buffer may be what reclaim waits for */
+		noio = memalloc_noio_save();
+		xa_for_each(&ctx->bindings, id, binding) {
+			err = dma_buf_io_binding_map(binding, DMA_BUF_IO_WAIT);
+			if (err)
+				ret = err;
+		}
+		memalloc_noio_restore(noio);
+		if (ret)
+			WRITE_ONCE(ctx->stale, true);
+		mutex_unlock(&ctx->lock);
+
+		if (!ret)
+			return 0;
+		if (signal_pending(current))
+			return -EINTR;
+		if (!dma_buf_io_transient(ret) ||
+		    time_after(jiffies, give_up_at))
+			return -ESTALE;
+		delay = dma_buf_io_backoff(delay);
+		schedule_timeout_interruptible(delay);
+	}
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
+
+/**
+ * dma_buf_io_bind - bind a registration to a device and map it there
+ * @ctx: the registration
+ * @leaf: the device
+ * @wait: how long to wait for the exporter
+ *
+ * Does nothing where that is done already.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -ENXIO if the device is being removed, or a negative errno.
+ */
+int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
+		    enum dma_buf_io_wait wait)
+{
+	struct dma_buf_io_binding *binding;
+	int ret;
+
+	if (wait == DMA_BUF_IO_TRY) {
+		if (!mutex_trylock(&ctx->lock))
+			return -EBUSY;
+	} else if (mutex_lock_interruptible(&ctx->lock)) {
+		return -EINTR;
+	}
+
+	binding = xa_load(&ctx->bindings, leaf->id);
+	if (!binding) {
+		binding = dma_buf_io_binding_create(ctx, leaf);
+		ret = PTR_ERR_OR_ZERO(binding);
+		if (ret)
+			goto unlock;
+		ret = xa_err(xa_store(&ctx->bindings, leaf->id, binding,
+				      GFP_KERNEL));
+		if (ret) {
+			dma_buf_io_binding_destroy(binding, true);
+			goto unlock;
+		}
+	}
+	ret = dma_buf_io_binding_map(binding, wait);
+unlock:
+	mutex_unlock(&ctx->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_bind);
+
+/**
+ * dma_buf_io_leaf_init - make a device able to bind registrations
+ * @leaf: to initialize
+ * @dev: device that masters the bus; valid until dma_buf_io_leaf_exit()
+ * @ops: driver callbacks
+ * @align_mask: alignment of the boundaries between runs of a mapping; a buffer
+ *	that an exporter maps otherwise is refused
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int dma_buf_io_leaf_init(struct dma_buf_io_leaf *leaf, struct device *dev,
+			 const struct dma_buf_io_leaf_ops *ops,
+			 unsigned long align_mask)
+{
+	int id = ida_alloc(&dma_buf_io_leaf_ida, GFP_KERNEL);
+
+	if (id < 0)
+		return id;
+	leaf->id = id;
+	leaf->dev = dev;
+	leaf->ops = ops;
+	leaf->align_mask = align_mask;
+	leaf->dead = false;
+	spin_lock_init(&leaf->lock);
+	INIT_LIST_HEAD(&leaf->bindings);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_leaf_init);
+
+/**
+ * dma_buf_io_leaf_remove - unmap and detach everything from a device
+ * @leaf: the device, whose disks are dead and whose requests have all ended
+ *
+ * For a driver's remove method, before the device's DMA goes away.
+ *
+ * Context: process context, may sleep for the exporters.  The caller holds no
+ * lock that completion of I/O needs.
+ */
+void dma_buf_io_leaf_remove(struct dma_buf_io_leaf *leaf)
+{
+	struct dma_buf_io_binding *binding;
+	struct dma_buf_io_ctx *ctx;
+
+	spin_lock(&leaf->lock);
+	leaf->dead = true;
+	while (!list_empty(&leaf->bindings)) {
+		binding = list_first_entry(&leaf->bindings,
+					   struct dma_buf_io_binding,
+					   leaf_node);
+		ctx = binding->ctx;
+		if (!kref_get_unless_zero(&ctx->ref)) {
+			spin_unlock(&leaf->lock);
+			schedule_timeout_uninterruptible(1);
+			spin_lock(&leaf->lock);
+			continue;
+		}
+		spin_unlock(&leaf->lock);
+
+		mutex_lock(&ctx->lock);
+		binding = xa_erase(&ctx->bindings, leaf->id);
+		if (binding)
+			dma_buf_io_binding_destroy(binding, false);
+		mutex_unlock(&ctx->lock);
+		dma_buf_io_ctx_put(ctx);
+		spin_lock(&leaf->lock);
+	}
+	spin_unlock(&leaf->lock);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_leaf_remove);
+
+/**
+ * dma_buf_io_leaf_exit - undo dma_buf_io_leaf_init()
+ * @leaf: device without bindings: never bound or removed
+ *
+ * Context: any.
+ */
+void dma_buf_io_leaf_exit(struct dma_buf_io_leaf *leaf)
+{
+	WARN_ON_ONCE(!list_empty(&leaf->bindings));
+	ida_free(&dma_buf_io_leaf_ida, leaf->id);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_leaf_exit);
+
+static int __init dma_buf_io_init(void)
+{
+	dma_buf_io_release_wq = alloc_workqueue("dma_buf_io_release",
+						WQ_UNBOUND, 0);
+	return dma_buf_io_release_wq ? 0 : -ENOMEM;
+}
+subsys_initcall(dma_buf_io_init);

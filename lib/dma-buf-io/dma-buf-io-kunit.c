@@ -1,0 +1,738 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of the library: the layout of a mapping, and the lifetime of
+ * bindings.  Nothing here does DMA: the exporter makes its addresses up.
+ */
+#include <kunit/device.h>
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-buf-io.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+#include <linux/workqueue.h>
+
+#include "internal.h"
+
+#define ALIGN_MASK	(SZ_4K - 1)
+#define TIMEOUT		(10 * HZ)
+
+/* Layout */
+
+struct run {
+	dma_addr_t	addr;
+	unsigned int	len;
+};
+
+static void free_map(void *map)
+{
+	kvfree(map);
+}
+
+static void free_table(void *sgt)
+{
+	sg_free_table(sgt);
+}
+
+static struct dma_buf_io_map *create_map(struct kunit *test,
+					 const struct run *runs,
+					 unsigned int nr, u64 size)
+{
+	struct sg_table *sgt = kunit_kzalloc(test, sizeof(*sgt), GFP_KERNEL);
+	struct dma_buf_io_map *map;
+	struct scatterlist *sg;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, sgt);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, sgt),
+			0);
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		sg_dma_address(sg) = runs[i].addr;
+		sg_dma_len(sg) = runs[i].len;
+	}
+	map = dma_buf_io_map_create(sgt, size, ALIGN_MASK);
+	if (!IS_ERR(map)) {
+		KUNIT_ASSERT_EQ(test,
+				kunit_add_action_or_reset(test, free_map, map),
+				0);
+		KUNIT_EXPECT_PTR_EQ(test, map->sgt, sgt);
+	}
+	return map;
+}
+
+static void expect_addr(struct kunit *test, const struct dma_buf_io_map *map,
+			u64 offset, dma_addr_t addr, u64 len)
+{
+	u64 left = 0;
+
+	KUNIT_EXPECT_EQ_MSG(test, dma_buf_io_map_addr(map, offset, &left), addr,
+			    "offset %#llx", offset);
+	KUNIT_EXPECT_EQ_MSG(test, left, len, "offset %#llx", offset);
+}
+
+static void map_single(struct kunit *test)
+{
+	static const struct run runs[] = { { 0x10000, SZ_64K } };
+	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
+						SZ_64K);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+	KUNIT_EXPECT_EQ(test, map->nr_ranges, 1);
+	expect_addr(test, map, 0, 0x10000, SZ_64K);
+	expect_addr(test, map, 1, 0x10001, SZ_64K - 1);
+	expect_addr(test, map, SZ_4K, 0x11000, SZ_64K - SZ_4K);
+	expect_addr(test, map, SZ_64K - 1, 0x1ffff, 1);
+}
+
+static void map_coalesces(struct kunit *test)
+{
+	static const struct run runs[] = {
+		{ 0x10000, SZ_4K }, { 0x11000, SZ_8K }, { 0x13000, SZ_4K },
+		/* empty entries are no gap */
+		{ 0, 0 }, { 0x14000, SZ_4K },
+		{ 0x20000, SZ_4K }, { 0x21000, SZ_4K },
+	};
+	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
+						7 * SZ_4K);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
+	expect_addr(test, map, 0, 0x10000, 5 * SZ_4K);
+	expect_addr(test, map, 5 * SZ_4K - 1, 0x14fff, 1);
+	expect_addr(test, map, 5 * SZ_4K, 0x20000, 2 * SZ_4K);
+}
+
+/* address 0 is as good as any, and does not follow anything */
+static void map_address_zero(struct kunit *test)
+{
+	static const struct run runs[] = { { 0, SZ_4K }, { SZ_8K, SZ_4K } };
+	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
+						SZ_8K);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
+	expect_addr(test, map, 0, 0, SZ_4K);
+	expect_addr(test, map, SZ_4K, SZ_8K, SZ_4K);
+}
+
+/* every boundary and every byte beside one, for tables of any size up to 33 */
+static void map_scattered(struct kunit *test)
+{
+	static struct run runs[33];
+	unsigned int i, nr;
+
+	for (i = 0; i < ARRAY_SIZE(runs); i++) {
+		/* descending, and of different sizes */
+		runs[i].addr = SZ_64M - (dma_addr_t)i * SZ_64K;
+		runs[i].len = (1 + i % 3) * SZ_4K;
+	}
+	for (nr = 1; nr <= ARRAY_SIZE(runs); nr++) {
+		struct dma_buf_io_map *map;
+		u64 size = 0, start = 0;
+
+		for (i = 0; i < nr; i++)
+			size += runs[i].len;
+		map = create_map(test, runs, nr, size);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+		KUNIT_EXPECT_EQ(test, map->nr_ranges, nr);
+		for (i = 0; i < nr; i++) {
+			const struct run *run = &runs[i];
+
+			expect_addr(test, map, start, run->addr, run->len);
+			expect_addr(test, map, start + 1, run->addr + 1,
+				    run->len - 1);
+			expect_addr(test, map, start + run->len - 1,
+				    run->addr + run->len - 1, 1);
+			start += run->len;
+		}
+	}
+}
+
+static void map_unaligned(struct kunit *test)
+{
+	static const struct run addr[] = { { 0x10000, SZ_4K },
+					   { 0x20200, SZ_4K } };
+	static const struct run len[] = { { 0x10000, SZ_4K - 512 },
+					  { 0x20000, SZ_4K } };
+	struct dma_buf_io_map *map;
+
+	map = create_map(test, addr, ARRAY_SIZE(addr), SZ_8K);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
+	map = create_map(test, len, ARRAY_SIZE(len), SZ_4K);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
+}
+
+static void map_too_short(struct kunit *test)
+{
+	static const struct run runs[] = { { 0x10000, SZ_4K },
+					   { 0x20000, SZ_4K } };
+	struct dma_buf_io_map *map;
+
+	map = create_map(test, runs, ARRAY_SIZE(runs), SZ_8K + SZ_4K);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
+	map = create_map(test, runs, ARRAY_SIZE(runs), SZ_8K + 1);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
+}
+
+/* what is behind the end of the buffer is not looked at */
+static void map_too_long(struct kunit *test)
+{
+	static const struct run runs[] = {
+		{ 0x10000, SZ_4K }, { 0x20000, SZ_8K }, { 0x30123, 77 },
+	};
+	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
+						SZ_8K);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
+	/* but the device may go on to the end of the run */
+	expect_addr(test, map, SZ_8K - 1, 0x20fff, SZ_4K + 1);
+}
+
+static void map_large_offsets(struct kunit *test)
+{
+	static const struct run runs[] = {
+		{ 0x100000000, SZ_2G }, { 0x180000000, SZ_2G },
+		{ 0x200000000, SZ_2G }, { 0x900000000, SZ_2G },
+		{ 0x700000000, SZ_4K },
+	};
+	const u64 size = 4ULL * SZ_2G + SZ_4K;
+	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
+						size);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+	KUNIT_EXPECT_EQ(test, map->nr_ranges, 3);
+	expect_addr(test, map, 0, 0x100000000, 3ULL * SZ_2G);
+	expect_addr(test, map, SZ_4G - 1, 0x1ffffffff, SZ_2G + 1);
+	expect_addr(test, map, SZ_4G, 0x200000000, SZ_2G);
+	expect_addr(test, map, SZ_4G + SZ_2G - 1, 0x27fffffff, 1);
+	expect_addr(test, map, SZ_4G + SZ_2G, 0x900000000, SZ_2G);
+	expect_addr(test, map, size - 1, 0x700000fff, 1);
+}
+
+/* Bindings */
+
+/**
+ * struct fixture - an exporter, a device, and one registration
+ * @ctx: the registration
+ * @leaf: the device
+ * @binding: what a command holds, for @reap and @put_work
+ * @put_work: the end of that command
+ * @put: it has ended
+ * @reaps: calls of the reap method
+ * @dmabuf: the dma-buf
+ * @sgt: its table
+ * @attachments: live ones
+ * @mappings: live ones
+ * @maps: mappings so far
+ * @map_error: what the next mapping fails with
+ * @released: the dma-buf is gone
+ */
+struct fixture {
+	struct dma_buf_io_ctx		*ctx;
+	struct dma_buf_io_leaf		leaf;
+	struct dma_buf_io_binding	*binding;
+	struct delayed_work		put_work;
+	bool				put;
+	unsigned int			reaps;
+
+	struct dma_buf			*dmabuf;
+	struct sg_table			sgt;
+	atomic_t			attachments;
+	int				mappings;
+	int				maps;
+	int				map_error;
+	struct completion		released;
+};
+
+static int fake_attach(struct dma_buf *dmabuf,
+		       struct dma_buf_attachment *attach)
+{
+	struct fixture *f = dmabuf->priv;
+
+	atomic_inc(&f->attachments);
+	return 0;
+}
+
+static void fake_detach(struct dma_buf *dmabuf,
+			struct dma_buf_attachment *attach)
+{
+	struct fixture *f = dmabuf->priv;
+
+	atomic_dec(&f->attachments);
+}
+
+static struct sg_table *fake_map(struct dma_buf_attachment *attach,
+				 enum dma_data_direction dir)
+{
+	struct fixture *f = attach->dmabuf->priv;
+
+	if (f->map_error)
+		return ERR_PTR(f->map_error);
+	f->mappings++;
+	f->maps++;
+	return &f->sgt;
+}
+
+static void fake_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		       enum dma_data_direction dir)
+{
+	struct fixture *f = attach->dmabuf->priv;
+
+	f->mappings--;
+}
+
+static void fake_release(struct dma_buf *dmabuf)
+{
+	struct fixture *f = dmabuf->priv;
+
+	complete_all(&f->released);
+}
+
+static const struct dma_buf_ops fake_ops = {
+	.attach		= fake_attach,
+	.detach		= fake_detach,
+	.map_dma_buf	= fake_map,
+	.unmap_dma_buf	= fake_unmap,
+	.release	= fake_release,
+};
+
+static void put_binding(struct fixture *f)
+{
+	WRITE_ONCE(f->put, true);
+	dma_buf_io_put(f->binding);
+}
+
+static void put_work(struct work_struct *work)
+{
+	put_binding(container_of(to_delayed_work(work), struct fixture,
+				 put_work));
+}
+
+/* the command ends when it is looked for the third time */
+static void fake_reap(struct dma_buf_io_leaf *leaf)
+{
+	struct fixture *f = container_of(leaf, struct fixture, leaf);
+
+	if (++f->reaps == 3)
+		put_binding(f);
+}
+
+static const struct dma_buf_io_leaf_ops quiet_leaf_ops = {
+};
+
+static const struct dma_buf_io_leaf_ops reaping_leaf_ops = {
+	.reap	= fake_reap,
+};
+
+static int bind(struct fixture *f)
+{
+	return dma_buf_io_bind(f->ctx, &f->leaf, DMA_BUF_IO_WAIT);
+}
+
+static void invalidate(struct fixture *f)
+{
+	dma_resv_lock(f->dmabuf->resv, NULL);
+	dma_buf_invalidate_mappings(f->dmabuf);
+	dma_resv_unlock(f->dmabuf->resv);
+}
+
+static void unregister(struct fixture *f)
+{
+	dma_buf_io_unregister(f->ctx);
+	f->ctx = NULL;
+}
+
+/* nothing is left, and nobody will come back */
+static void expect_released(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&f->released, TIMEOUT),
+			0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 0);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&f->leaf.bindings));
+}
+
+static int fixture_init(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct device *dev;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	dev = kunit_device_register(test, "dma-buf-io-leaf");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&f->sgt, 1, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, free_table, &f->sgt),
+			0);
+	sg_dma_address(f->sgt.sgl) = 0x10000;
+	sg_dma_len(f->sgt.sgl) = SZ_64K;
+
+	init_completion(&f->released);
+	INIT_DELAYED_WORK(&f->put_work, put_work);
+	info.ops = &fake_ops;
+	info.size = SZ_64K;
+	info.flags = O_RDWR;
+	info.priv = f;
+	f->dmabuf = dma_buf_export(&info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->dmabuf);
+	f->ctx = dma_buf_io_ctx_create(f->dmabuf, DMA_BIDIRECTIONAL);
+	/* the registration keeps it from now on */
+	dma_buf_put(f->dmabuf);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->ctx);
+	KUNIT_ASSERT_EQ(test,
+			dma_buf_io_leaf_init(&f->leaf, dev, &quiet_leaf_ops,
+					     ALIGN_MASK), 0);
+	test->priv = f;
+	return 0;
+}
+
+/* the dma-buf uses the fixture until it is released */
+static void fixture_exit(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	if (!f)
+		return;
+	if (f->ctx)
+		unregister(f);
+	expect_released(test);
+	dma_buf_io_leaf_exit(&f->leaf);
+}
+
+static void bind_twice(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
+	KUNIT_EXPECT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &f->leaf, DMA_BUF_IO_TRY),
+			0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
+	KUNIT_EXPECT_EQ(test, f->maps, 1);
+}
+
+static void bind_two_devices(struct kunit *test)
+{
+	struct device *dev = kunit_device_register(test, "dma-buf-io-other");
+	struct dma_buf_io_binding *a, *b;
+	struct fixture *f = test->priv;
+	struct dma_buf_io_leaf other;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	KUNIT_ASSERT_EQ(test,
+			dma_buf_io_leaf_init(&other, dev, &quiet_leaf_ops,
+					     ALIGN_MASK), 0);
+	KUNIT_EXPECT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &other, DMA_BUF_IO_WAIT),
+			0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 2);
+	KUNIT_EXPECT_EQ(test, f->mappings, 2);
+
+	a = dma_buf_io_get(f->ctx, &f->leaf);
+	b = dma_buf_io_get(f->ctx, &other);
+	KUNIT_EXPECT_NOT_NULL(test, a);
+	KUNIT_EXPECT_NOT_NULL(test, b);
+	KUNIT_EXPECT_PTR_NE(test, a, b);
+	if (a)
+		dma_buf_io_put(a);
+	if (b)
+		dma_buf_io_put(b);
+
+	/* the other one stays */
+	dma_buf_io_leaf_remove(&other);
+	dma_buf_io_leaf_exit(&other);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
+	KUNIT_EXPECT_EQ(test, f->mappings, 1);
+	a = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_EXPECT_NOT_NULL(test, a);
+	if (a)
+		dma_buf_io_put(a);
+}
+
+static void get_and_put(struct kunit *test)
+{
+	struct dma_buf_io_binding *binding, *again;
+	struct fixture *f = test->priv;
+	u64 len;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	binding = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_ASSERT_NOT_NULL(test, binding);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_map_addr(binding->map, SZ_4K, &len),
+			0x11000);
+	KUNIT_EXPECT_EQ(test, len, SZ_64K - SZ_4K);
+	again = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_EXPECT_PTR_EQ(test, again, binding);
+	dma_buf_io_put(again);
+	dma_buf_io_put(binding);
+}
+
+static void invalidate_idle(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_FALSE(test, dma_buf_io_stale(f->ctx));
+	invalidate(f);
+	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
+	/* nothing left to take away */
+	invalidate(f);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
+}
+
+static void invalidate_waits(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	f->binding = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_ASSERT_NOT_NULL(test, f->binding);
+	schedule_delayed_work(&f->put_work, HZ / 5);
+	invalidate(f);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(f->put));
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
+	flush_delayed_work(&f->put_work);
+}
+
+/* a device without interrupts, whose commands nobody else completes */
+static void invalidate_reaps(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	f->leaf.ops = &reaping_leaf_ops;
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	f->binding = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_ASSERT_NOT_NULL(test, f->binding);
+	/* in case that nobody does */
+	schedule_delayed_work(&f->put_work, TIMEOUT);
+	invalidate(f);
+	if (!cancel_delayed_work_sync(&f->put_work))
+		KUNIT_FAIL(test, "not reaped");
+	KUNIT_EXPECT_GE(test, f->reaps, 3);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+}
+
+static void bind_maps_again(struct kunit *test)
+{
+	struct dma_buf_io_binding *binding;
+	struct fixture *f = test->priv;
+	int i;
+
+	for (i = 1; i <= 3; i++) {
+		KUNIT_EXPECT_EQ(test, bind(f), 0);
+		KUNIT_EXPECT_EQ(test, f->maps, i);
+		KUNIT_EXPECT_EQ(test, f->mappings, 1);
+		KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
+		binding = dma_buf_io_get(f->ctx, &f->leaf);
+		KUNIT_EXPECT_NOT_NULL(test, binding);
+		if (binding)
+			dma_buf_io_put(binding);
+		invalidate(f);
+	}
+}
+
+static void revalidate_maps_again(struct kunit *test)
+{
+	struct dma_buf_io_binding *binding;
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	invalidate(f);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx), 0);
+	KUNIT_EXPECT_FALSE(test, dma_buf_io_stale(f->ctx));
+	KUNIT_EXPECT_EQ(test, f->maps, 2);
+	binding = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_EXPECT_NOT_NULL(test, binding);
+	if (binding)
+		dma_buf_io_put(binding);
+
+	/* for good: does not wait for better times */
+	invalidate(f);
+	f->map_error = -EINVAL;
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx), -ESTALE);
+	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
+}
+
+static void bind_map_fails(struct kunit *test)
+{
+	struct dma_buf_io_binding *binding;
+	struct fixture *f = test->priv;
+
+	f->map_error = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, bind(f), -ENOMEM);
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	/* nor is there anything to invalidate */
+	invalidate(f);
+
+	f->map_error = 0;
+	KUNIT_EXPECT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
+	binding = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_EXPECT_NOT_NULL(test, binding);
+	if (binding)
+		dma_buf_io_put(binding);
+}
+
+/* the exporter maps it in a way that the hardware cannot address */
+static void bind_layout_fails(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	sg_dma_address(f->sgt.sgl) = 0x10200;
+	KUNIT_EXPECT_EQ(test, bind(f), -EINVAL);
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
+	KUNIT_EXPECT_EQ(test, f->maps, 1);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+}
+
+static void bind_try_does_not_wait(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	invalidate(f);
+	dma_resv_lock(f->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &f->leaf, DMA_BUF_IO_TRY),
+			-EBUSY);
+	dma_resv_unlock(f->dmabuf->resv);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+}
+
+static void leaf_removed(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	dma_buf_io_leaf_remove(&f->leaf);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 0);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
+	KUNIT_EXPECT_EQ(test, bind(f), -ENXIO);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 0);
+}
+
+struct remove_work {
+	struct work_struct	work;
+	struct fixture		*f;
+};
+
+static void remove_work(struct work_struct *work)
+{
+	struct remove_work *rw = container_of(work, struct remove_work, work);
+
+	dma_buf_io_leaf_remove(&rw->f->leaf);
+}
+
+/*
+ * Release and removal meet at a binding, and neither gets on until the
+ * reservation lock is free.  The one that started first is ahead.
+ */
+static void remove_races(struct kunit *test, bool release_first)
+{
+	struct remove_work rw = { .f = test->priv };
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	INIT_WORK_ONSTACK(&rw.work, remove_work);
+	dma_resv_lock(f->dmabuf->resv, NULL);
+	if (release_first) {
+		unregister(f);
+		msleep(50);
+	}
+	queue_work(system_dfl_wq, &rw.work);
+	msleep(50);
+	if (!release_first) {
+		unregister(f);
+		msleep(50);
+	}
+	KUNIT_EXPECT_EQ(test, f->mappings, 1);
+	dma_resv_unlock(f->dmabuf->resv);
+
+	/* the device may go away now */
+	flush_work(&rw.work);
+	destroy_work_on_stack(&rw.work);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 0);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&f->leaf.bindings));
+}
+
+static void remove_during_release(struct kunit *test)
+{
+	remove_races(test, true);
+}
+
+static void release_during_remove(struct kunit *test)
+{
+	remove_races(test, false);
+}
+
+static void released(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	unregister(f);
+	expect_released(test);
+}
+
+static void released_invalid(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	invalidate(f);
+	unregister(f);
+	expect_released(test);
+}
+
+static struct kunit_case dma_buf_io_cases[] = {
+	KUNIT_CASE(map_single),
+	KUNIT_CASE(map_coalesces),
+	KUNIT_CASE(map_address_zero),
+	KUNIT_CASE(map_scattered),
+	KUNIT_CASE(map_unaligned),
+	KUNIT_CASE(map_too_short),
+	KUNIT_CASE(map_too_long),
+	KUNIT_CASE(map_large_offsets),
+	KUNIT_CASE(bind_twice),
+	KUNIT_CASE(bind_two_devices),
+	KUNIT_CASE(get_and_put),
+	KUNIT_CASE(invalidate_idle),
+	KUNIT_CASE(invalidate_waits),
+	KUNIT_CASE(invalidate_reaps),
+	KUNIT_CASE(bind_maps_again),
+	KUNIT_CASE(revalidate_maps_again),
+	KUNIT_CASE(bind_map_fails),
+	KUNIT_CASE(bind_layout_fails),
+	KUNIT_CASE(bind_try_does_not_wait),
+	KUNIT_CASE(leaf_removed),
+	KUNIT_CASE(remove_during_release),
+	KUNIT_CASE(release_during_remove),
+	KUNIT_CASE(released),
+	KUNIT_CASE(released_invalid),
+	{}
+};
+
+static struct kunit_suite dma_buf_io_suite = {
+	.name		= "dma-buf-io",
+	.init		= fixture_init,
+	.exit		= fixture_exit,
+	.test_cases	= dma_buf_io_cases,
+};
+
+kunit_test_suite(dma_buf_io_suite);

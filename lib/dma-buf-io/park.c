@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Bios that reached their device and found no mapping of the dma-buf there: the
+ * exporter took it away a moment ago, or the device is new to the registration.
+ * They hold neither a tag nor a mapping while they wait, and wait for a bounded
+ * time.
+ *
+ * Only bios of leaf devices wait here, so that sending them on depends on the
+ * hardware and on nothing above it.
+ */
+#include <linux/blkdev.h>
+#include <linux/dma-buf-io.h>
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
+
+#include "internal.h"
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "dma_buf_io."
+
+#define DMA_BUF_IO_RETRY_MIN	1
+#define DMA_BUF_IO_RETRY_MAX	(HZ / 10)
+
+static unsigned int park_timeout_ms = 8000;
+module_param(park_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(park_timeout_ms,
+		 "How long I/O waits for an exporter to make a dma-buf reachable again");
+
+/* the I/O of whoever waits for memory may have to pass here */
+static struct workqueue_struct *dma_buf_io_park_wq;
+
+/*
+ * May the same attempt succeed later?  Everything else is the exporter's last
+ * word: no route between the devices, for example.
+ */
+bool dma_buf_io_transient(int error)
+{
+	switch (error) {
+	case -EAGAIN:
+	case -EBUSY:
+	case -EINTR:
+	case -ENODEV:		/* revoked: may come back without a notice */
+	case -ENOMEM:
+	case -ERESTARTSYS:
+		return true;
+	}
+	return false;
+}
+
+unsigned long dma_buf_io_give_up_at(void)
+{
+	return jiffies + msecs_to_jiffies(READ_ONCE(park_timeout_ms));
+}
+
+unsigned long dma_buf_io_backoff(unsigned long delay)
+{
+	return clamp(delay * 2, DMA_BUF_IO_RETRY_MIN, DMA_BUF_IO_RETRY_MAX);
+}
+
+static int dma_buf_io_unpark(struct dma_buf_io_ctx *ctx, struct bio *bio)
+{
+	struct dma_buf_io_leaf *leaf = bdev_dma_buf_leaf(bio->bi_bdev);
+	int ret;
+
+	if (!leaf)
+		return -EOPNOTSUPP;
+	ret = dma_buf_io_bind(ctx, leaf, DMA_BUF_IO_TRY);
+	/* the device goes away: let the bio fail as its other I/O does */
+	return ret == -ENXIO ? 0 : ret;
+}
+
+static void dma_buf_io_park_work(struct work_struct *work)
+{
+	struct dma_buf_io_ctx *ctx = container_of(to_delayed_work(work),
+						  struct dma_buf_io_ctx,
+						  park_work);
+	struct bio_list bios, go = BIO_EMPTY_LIST, again = BIO_EMPTY_LIST;
+	unsigned int noio = memalloc_noio_save();
+	struct blk_plug plug;
+	struct bio *bio;
+	bool give_up;
+	int ret;
+
+	spin_lock_irq(&ctx->parked_lock);
+	bios = ctx->parked;
+	bio_list_init(&ctx->parked);
+	give_up = ctx->retry_delay && time_after(jiffies, ctx->give_up_at);
+	spin_unlock_irq(&ctx->parked_lock);
+
+	blk_start_plug(&plug);
+	while ((bio = bio_list_pop(&bios))) {
+		ret = dma_buf_io_unpark(ctx, bio);
+		if (!ret)
+			bio_list_add(&go, bio);
+		else if (!dma_buf_io_transient(ret) || give_up)
+			bio_endio_status(bio, BLK_STS_BUFFER);
+		else
+			bio_list_add(&again, bio);
+	}
+
+	spin_lock_irq(&ctx->parked_lock);
+	if (bio_list_empty(&again)) {
+		ctx->retry_delay = 0;
+	} else {
+		if (!ctx->retry_delay || give_up)
+			ctx->give_up_at = dma_buf_io_give_up_at();
+		ctx->retry_delay = dma_buf_io_backoff(ctx->retry_delay);
+		/* they were here first */
+		bio_list_merge_head(&ctx->parked, &again);
+		kref_get(&ctx->ref);
+		if (!queue_delayed_work(dma_buf_io_park_wq, &ctx->park_work,
+					ctx->retry_delay))
+			dma_buf_io_ctx_put(ctx);
+	}
+	spin_unlock_irq(&ctx->parked_lock);
+
+	while ((bio = bio_list_pop(&go))) {
+		/* this context may block where the submitter's could not */
+		bio->bi_opf &= ~REQ_NOWAIT;
+		submit_bio_noacct(bio);
+	}
+	blk_finish_plug(&plug);
+	memalloc_noio_restore(noio);
+	dma_buf_io_ctx_put(ctx);
+}
+
+void dma_buf_io_park_init(struct dma_buf_io_ctx *ctx)
+{
+	spin_lock_init(&ctx->parked_lock);
+	bio_list_init(&ctx->parked);
+	INIT_DELAYED_WORK(&ctx->park_work, dma_buf_io_park_work);
+}
+
+/**
+ * dma_buf_io_park - let bios wait for a mapping, then submit them again
+ * @ctx: registration that the bios carry
+ * @bios: bios of leaf devices, in order; empty on return
+ *
+ * Bios whose buffer stays out of reach end with BLK_STS_BUFFER.
+ *
+ * Context: any.
+ */
+void dma_buf_io_park(struct dma_buf_io_ctx *ctx, struct bio_list *bios)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&ctx->parked_lock, flags);
+	bio_list_merge_init(&ctx->parked, bios);
+	/* the bios hold the ctx, the work may outlive them */
+	kref_get(&ctx->ref);
+	if (!queue_delayed_work(dma_buf_io_park_wq, &ctx->park_work,
+				ctx->retry_delay))
+		dma_buf_io_ctx_put(ctx);
+	spin_unlock_irqrestore(&ctx->parked_lock, flags);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_park);
+
+static int __init dma_buf_io_park_wq_init(void)
+{
+	dma_buf_io_park_wq = alloc_workqueue("dma_buf_io_park",
+					     WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return dma_buf_io_park_wq ? 0 : -ENOMEM;
+}
+subsys_initcall(dma_buf_io_park_wq_init);
