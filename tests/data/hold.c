@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Run a command while a dma-buf is registered for some devices, all in one ring.
+ *
+ *	hold [-b KIND] [-n TIMES] [-i] DEVICE... -- COMMAND...
+ *
+ * -n: the same dma-buf TIMES for each device. -i: after the command, read from
+ * each device through the dma-buf. Prints the errno name of what fails and exits
+ * with 1; otherwise exits as the command did.
+ */
+#include "dbio.h"
+#include <sys/wait.h>
+
+#define SIZE	(1u << 20)
+
+int main(int argc, char **argv)
+{
+	unsigned int times = 1, slot = 0, i;
+	const char *kind = "udmabuf";
+	int opt, ret, status, first, fds[64];
+	bool io = false;
+	struct io_uring ring;
+	struct dbio_buf buf;
+	pid_t pid;
+
+	while ((opt = getopt(argc, argv, "+b:n:i")) != -1) {
+		if (opt == 'b')
+			kind = optarg;
+		else if (opt == 'n')
+			times = atoi(optarg);
+		else if (opt == 'i')
+			io = true;
+		else
+			return 2;
+	}
+	ret = dbio_buf_create(&buf, kind, strcmp(kind, "udmabuf-huge") ? SIZE : 2 * SIZE);
+	if (!ret)
+		ret = dbio_ring(&ring, 8, 0, 256);
+	first = optind;
+	for (; optind < argc && strcmp(argv[optind], "--"); optind++) {
+		int fd = open(argv[optind], O_RDWR | O_DIRECT | O_CLOEXEC);
+
+		fds[optind - first] = fd;
+		for (i = 0; !ret && i < times; i++)
+			ret = fd < 0 ? -errno : dbio_register(&ring, slot++, buf.fd, fd);
+	}
+	if (ret) {
+		puts(strerrorname_np(-ret));
+		return 1;
+	}
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		execvp(argv[optind + 1], argv + optind + 1);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	for (i = 0; io && i < slot; i++) {
+		ret = dbio_io(&ring, false, fds[i / times], 0, SIZE, 0, i, false);
+		if (ret != SIZE) {
+			puts(ret < 0 ? strerrorname_np(-ret) : "short");
+			return 1;
+		}
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}

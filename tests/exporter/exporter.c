@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An exporter of dma-bufs that are moved, revoked and held when a test asks for
+ * it, and that notices importers who do not let go.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/iosys-map.h>
+#include <linux/ktime.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "exporter.h"
+
+/**
+ * struct dmabuf_test_buf - the memory behind a dma-buf
+ * @pages: what it is made of now
+ * @nr_pages: how many
+ * @flags: DMABUF_TEST_*
+ * @fail_maps: the number of mappings yet to be failed
+ * @fail_error: how, a negative errno
+ * @revoked: no mappings until further notice
+ * @maps: mappings made so far
+ * @moves: moves made so far
+ * @worst_wait: the longest wait for importers, in ns
+ *
+ * All but @nr_pages and @flags is protected by the reservation lock.
+ * &dma_buf_attachment.priv is the table of the attachment's one mapping, if it
+ * has one.
+ */
+struct dmabuf_test_buf {
+	struct page	**pages;
+	unsigned long	nr_pages;
+	u32		flags;
+	u32		fail_maps;
+	int		fail_error;
+	bool		revoked;
+	u64		maps;
+	u64		moves;
+	u64		worst_wait;
+};
+
+static void dmabuf_test_free_pages(struct page **pages, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		if (pages[i])
+			__free_page(pages[i]);
+	kvfree(pages);
+}
+
+static bool dmabuf_test_alloc_run(struct page **pages, unsigned long nr)
+{
+	void *addr = alloc_pages_exact(nr << PAGE_SHIFT,
+				       GFP_KERNEL | __GFP_ZERO);
+	unsigned long i;
+
+	if (!addr)
+		return false;
+	for (i = 0; i < nr; i++)
+		pages[i] = virt_to_page(addr + (i << PAGE_SHIFT));
+	return true;
+}
+
+/*
+ * Pages that follow each other in an allocation are often neighbours in memory:
+ * fill the array from both ends, so that they are not in the buffer.
+ */
+static bool dmabuf_test_alloc_scattered(struct page **pages, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+
+		if (!page)
+			return false;
+		pages[i & 1 ? nr - 1 - i / 2 : i / 2] = page;
+	}
+	return true;
+}
+
+static struct page **dmabuf_test_alloc_pages(unsigned long nr, u32 flags)
+{
+	const unsigned long max = MAX_ORDER_NR_PAGES;
+	struct page **pages = kvzalloc_objs(*pages, nr);
+	unsigned long i;
+	bool ok = true;
+
+	if (!pages)
+		return NULL;
+	if (flags & DMABUF_TEST_CONTIGUOUS)
+		for (i = 0; ok && i < nr; i += max)
+			ok = dmabuf_test_alloc_run(pages + i, min(max, nr - i));
+	else
+		ok = dmabuf_test_alloc_scattered(pages, nr);
+	if (ok)
+		return pages;
+	dmabuf_test_free_pages(pages, nr);
+	return NULL;
+}
+
+/* dma_buf_ops */
+
+static struct sg_table *dmabuf_test_map(struct dma_buf_attachment *attach,
+					enum dma_data_direction dir)
+{
+	struct dmabuf_test_buf *buf = attach->dmabuf->priv;
+	struct sg_table *sgt;
+	int ret;
+
+	if (buf->revoked)
+		return ERR_PTR(-ENODEV);
+	if (buf->fail_maps) {
+		buf->fail_maps--;
+		return ERR_PTR(buf->fail_error);
+	}
+	/* as with exporters that keep the table in the attachment */
+	if (WARN_ON_ONCE(attach->priv))
+		return ERR_PTR(-EBUSY);
+
+	sgt = kzalloc_obj(*sgt);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+	ret = sg_alloc_table_from_pages_segment(sgt, buf->pages, buf->nr_pages,
+						0, attach->dmabuf->size,
+						dma_get_max_seg_size(attach->dev),
+						GFP_KERNEL);
+	if (ret)
+		goto free;
+	ret = dma_map_sgtable(attach->dev, sgt, dir, 0);
+	if (ret)
+		goto free_table;
+	attach->priv = sgt;
+	buf->maps++;
+	return sgt;
+
+free_table:
+	sg_free_table(sgt);
+free:
+	kfree(sgt);
+	return ERR_PTR(ret);
+}
+
+static void dmabuf_test_unmap(struct dma_buf_attachment *attach,
+			      struct sg_table *sgt, enum dma_data_direction dir)
+{
+	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
+	sg_free_table(sgt);
+	kfree(sgt);
+	attach->priv = NULL;
+}
+
+static void dmabuf_test_release(struct dma_buf *dmabuf)
+{
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+
+	dmabuf_test_free_pages(buf->pages, buf->nr_pages);
+	kfree(buf);
+}
+
+static int dmabuf_test_begin_cpu_access(struct dma_buf *dmabuf,
+					enum dma_data_direction dir)
+{
+	struct dma_buf_attachment *attach;
+	int ret;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (attach->priv)
+			dma_sync_sgtable_for_cpu(attach->dev, attach->priv,
+						 dir);
+	dma_resv_unlock(dmabuf->resv);
+	return 0;
+}
+
+static int dmabuf_test_end_cpu_access(struct dma_buf *dmabuf,
+				      enum dma_data_direction dir)
+{
+	struct dma_buf_attachment *attach;
+	int ret;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (attach->priv)
+			dma_sync_sgtable_for_device(attach->dev, attach->priv,
+						    dir);
+	dma_resv_unlock(dmabuf->resv);
+	return 0;
+}
+
+static vm_fault_t dmabuf_test_fault(struct vm_fault *vmf)
+{
+	struct dma_buf *dmabuf = vmf->vma->vm_private_data;
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	vm_fault_t ret;
+
+	/* a signal: handle it and fault again */
+	if (dma_resv_lock_interruptible(dmabuf->resv, NULL))
+		return VM_FAULT_NOPAGE;
+	/* dma_buf_mmap() has checked the range */
+	ret = vmf_insert_pfn(vmf->vma, vmf->address,
+			     page_to_pfn(buf->pages[vmf->pgoff]));
+	dma_resv_unlock(dmabuf->resv);
+	return ret;
+}
+
+static const struct vm_operations_struct dmabuf_test_vm_ops = {
+	.fault	= dmabuf_test_fault,
+};
+
+static int dmabuf_test_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	vma->vm_ops = &dmabuf_test_vm_ops;
+	vma->vm_private_data = dmabuf;
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	return 0;
+}
+
+static int dmabuf_test_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	void *addr = vmap(buf->pages, buf->nr_pages, VM_MAP, PAGE_KERNEL);
+
+	if (!addr)
+		return -ENOMEM;
+	iosys_map_set_vaddr(map, addr);
+	return 0;
+}
+
+static void dmabuf_test_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	vunmap(map->vaddr);
+}
+
+static const struct dma_buf_ops dmabuf_test_ops = {
+	.map_dma_buf		= dmabuf_test_map,
+	.unmap_dma_buf		= dmabuf_test_unmap,
+	.release		= dmabuf_test_release,
+	.begin_cpu_access	= dmabuf_test_begin_cpu_access,
+	.end_cpu_access		= dmabuf_test_end_cpu_access,
+	.mmap			= dmabuf_test_mmap,
+	.vmap			= dmabuf_test_vmap,
+	.vunmap			= dmabuf_test_vunmap,
+};
+
+static const struct dma_buf_ops dmabuf_test_no_vmap_ops = {
+	.map_dma_buf		= dmabuf_test_map,
+	.unmap_dma_buf		= dmabuf_test_unmap,
+	.release		= dmabuf_test_release,
+	.begin_cpu_access	= dmabuf_test_begin_cpu_access,
+	.end_cpu_access		= dmabuf_test_end_cpu_access,
+	.mmap			= dmabuf_test_mmap,
+};
+
+/* operations */
+
+static unsigned int dmabuf_test_mappings(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+	unsigned int nr = 0;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		nr += !!attach->priv;
+	return nr;
+}
+
+/*
+ * Make the importers let go, and measure how long they take.  Those who have
+ * been told and hold on to a mapping are broken; those who cannot be told are
+ * only in the way.
+ */
+static int dmabuf_test_invalidate(struct dma_buf *dmabuf, u64 *wait)
+{
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	struct dma_buf_attachment *attach;
+	ktime_t start = ktime_get();
+	long left;
+
+	dma_buf_invalidate_mappings(dmabuf);
+	left = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
+				     false, MAX_SCHEDULE_TIMEOUT);
+	*wait = ktime_to_ns(ktime_sub(ktime_get(), start));
+	buf->worst_wait = max(buf->worst_wait, *wait);
+	if (left < 0)
+		return left;
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		WARN_ON_ONCE(attach->priv && attach->importer_ops &&
+			     attach->importer_ops->invalidate_mappings);
+	return dmabuf_test_mappings(dmabuf) ? -EBUSY : 0;
+}
+
+static int dmabuf_test_move(struct dma_buf *dmabuf, u64 *wait)
+{
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	struct page **pages;
+	unsigned long i;
+	int ret;
+
+	pages = dmabuf_test_alloc_pages(buf->nr_pages, buf->flags);
+	if (!pages)
+		return -ENOMEM;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		goto free;
+	ret = dmabuf->vmapping_counter ? -EBUSY :
+					 dmabuf_test_invalidate(dmabuf, wait);
+	if (ret)
+		goto unlock;
+
+	/* the CPU must not write any more, either */
+	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
+	for (i = 0; i < buf->nr_pages; i++) {
+		copy_highpage(pages[i], buf->pages[i]);
+		/* who still reads here shall notice */
+		memset(page_address(buf->pages[i]), DMABUF_TEST_POISON,
+		       PAGE_SIZE);
+	}
+	swap(buf->pages, pages);
+	buf->moves++;
+unlock:
+	dma_resv_unlock(dmabuf->resv);
+free:
+	dmabuf_test_free_pages(pages, buf->nr_pages);
+	return ret;
+}
+
+static int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
+{
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	int ret;
+
+	op->result = 0;
+	if (op->op == DMABUF_TEST_MOVE)
+		return dmabuf_test_move(dmabuf, &op->result);
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+	switch (op->op) {
+	case DMABUF_TEST_REVOKE:
+		buf->revoked = true;
+		ret = dmabuf_test_invalidate(dmabuf, &op->result);
+		break;
+	case DMABUF_TEST_UNREVOKE:
+		buf->revoked = false;
+		break;
+	case DMABUF_TEST_FAIL_MAPS:
+		ret = -EINVAL;
+		if (!lower_32_bits(op->arg) ||
+		    lower_32_bits(op->arg) > MAX_ERRNO)
+			break;
+		buf->fail_error = -lower_32_bits(op->arg);
+		buf->fail_maps = upper_32_bits(op->arg);
+		ret = 0;
+		break;
+	case DMABUF_TEST_HOLD:
+		if (schedule_timeout_interruptible(msecs_to_jiffies(op->arg)))
+			ret = -EINTR;
+		break;
+	default:
+		ret = -EINVAL;
+	}
+	dma_resv_unlock(dmabuf->resv);
+	return ret;
+}
+
+static int dmabuf_test_do_stats(struct dma_buf *dmabuf,
+				struct dmabuf_test_stats *stats)
+{
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	int ret;
+
+	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
+	if (ret)
+		return ret;
+	stats->attachments = list_count_nodes(&dmabuf->attachments);
+	stats->mappings = dmabuf_test_mappings(dmabuf);
+	stats->pad = 0;
+	stats->maps = buf->maps;
+	stats->moves = buf->moves;
+	stats->worst_wait_ns = buf->worst_wait;
+	dma_resv_unlock(dmabuf->resv);
+	return 0;
+}
+
+/* the device */
+
+static struct dma_buf *dmabuf_test_export(struct dmabuf_test_create *create)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct dmabuf_test_buf *buf;
+	struct dma_buf *dmabuf;
+
+	buf = kzalloc_obj(*buf);
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	buf->nr_pages = create->size >> PAGE_SHIFT;
+	buf->flags = create->flags;
+	buf->pages = dmabuf_test_alloc_pages(buf->nr_pages, buf->flags);
+	if (!buf->pages) {
+		kfree(buf);
+		return ERR_PTR(-ENOMEM);
+	}
+
+	info.ops = buf->flags & DMABUF_TEST_NO_VMAP ? &dmabuf_test_no_vmap_ops :
+						      &dmabuf_test_ops;
+	info.size = create->size;
+	info.flags = create->fd_flags & O_ACCMODE;
+	info.priv = buf;
+	dmabuf = dma_buf_export(&info);
+	if (IS_ERR(dmabuf)) {
+		dmabuf_test_free_pages(buf->pages, buf->nr_pages);
+		kfree(buf);
+	}
+	return dmabuf;
+}
+
+static long dmabuf_test_create(struct dmabuf_test_create __user *arg)
+{
+	struct dmabuf_test_create create;
+	struct dma_buf *dmabuf;
+	int fd;
+
+	if (copy_from_user(&create, arg, sizeof(create)))
+		return -EFAULT;
+	if (create.flags & ~(DMABUF_TEST_CONTIGUOUS | DMABUF_TEST_NO_VMAP) ||
+	    create.fd_flags & ~(O_ACCMODE | O_CLOEXEC) || create.pad)
+		return -EINVAL;
+	/* the page count of a scatterlist is an unsigned int */
+	if (!create.size || !PAGE_ALIGNED(create.size) ||
+	    create.size >> PAGE_SHIFT > INT_MAX)
+		return -EINVAL;
+
+	fd = get_unused_fd_flags(create.fd_flags & O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	dmabuf = dmabuf_test_export(&create);
+	if (IS_ERR(dmabuf)) {
+		put_unused_fd(fd);
+		return PTR_ERR(dmabuf);
+	}
+	if (put_user(fd, &arg->fd)) {
+		dma_buf_put(dmabuf);
+		put_unused_fd(fd);
+		return -EFAULT;
+	}
+	dma_buf_fd_install(dmabuf, fd);
+	return 0;
+}
+
+/* a dma-buf of ours */
+static struct dma_buf *dmabuf_test_get(int fd)
+{
+	struct dma_buf *dmabuf = dma_buf_get(fd);
+
+	if (IS_ERR(dmabuf) || dmabuf->ops == &dmabuf_test_ops ||
+	    dmabuf->ops == &dmabuf_test_no_vmap_ops)
+		return dmabuf;
+	dma_buf_put(dmabuf);
+	return ERR_PTR(-EINVAL);
+}
+
+static long dmabuf_test_op(struct dmabuf_test_op __user *arg)
+{
+	struct dmabuf_test_op op;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (copy_from_user(&op, arg, sizeof(op)))
+		return -EFAULT;
+	dmabuf = dmabuf_test_get(op.dmabuf_fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = dmabuf_test_do_op(dmabuf, &op);
+	dma_buf_put(dmabuf);
+	/* a refused move has made somebody wait, too */
+	if (put_user(op.result, &arg->result))
+		return -EFAULT;
+	return ret;
+}
+
+static long dmabuf_test_stats(struct dmabuf_test_stats __user *arg)
+{
+	struct dmabuf_test_stats stats;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (copy_from_user(&stats, arg, sizeof(stats)))
+		return -EFAULT;
+	dmabuf = dmabuf_test_get(stats.dmabuf_fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = dmabuf_test_do_stats(dmabuf, &stats);
+	dma_buf_put(dmabuf);
+	if (!ret && copy_to_user(arg, &stats, sizeof(stats)))
+		return -EFAULT;
+	return ret;
+}
+
+static long dmabuf_test_ioctl(struct file *file, unsigned int cmd,
+			      unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+
+	switch (cmd) {
+	case DMABUF_TEST_CREATE:
+		return dmabuf_test_create(argp);
+	case DMABUF_TEST_OP:
+		return dmabuf_test_op(argp);
+	case DMABUF_TEST_STATS:
+		return dmabuf_test_stats(argp);
+	case DMABUF_TEST_RUN:
+		return dmabuf_test_run(argp);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations dmabuf_test_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= dmabuf_test_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+static struct miscdevice dmabuf_test_device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "dmabuf-test",
+	.fops	= &dmabuf_test_fops,
+};
+
+builtin_misc_device(dmabuf_test_device);
