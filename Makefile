@@ -17,7 +17,7 @@ help: ## this list
 
 .PHONY: demo
 demo: ## build what is needed and show zero-copy I/O on a stack
-	@if [ -x scripts/demo ]; then scripts/demo; else tests/demo; fi
+	@scripts/demo
 
 .PHONY: test
 test: ## run all tests in VMs (T=GROUP or T=GROUP/SCRIPT for some, J=2 for two VMs)
