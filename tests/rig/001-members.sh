@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # What the rig promises a test: members, their names and sizes, the tree, tools.
+# kernel: both
 # vm: --members 3 --namespaces 2 --size 64M --lba 4096 --virtio 1 --hugepages 2
 # vm: --env 'GREETING=good morning'
 

@@ -5,7 +5,7 @@
  *
  *	errors DEVICE [incapable DEVICE...]
  *
- * cflags: -Wno-sign-compare
+ * cflags: -Wno-sign-compare -Wno-override-init
  */
 #include "dbio.h"
 #include "kselftest_harness.h"
