@@ -104,9 +104,9 @@ static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 		goto unmap;
 	}
 
-	/* pairs with dma_buf_io_get(): the map is there before the reference */
 	reinit_completion(&binding->drained);
 	binding->map = map;
+	/* pairs with dma_buf_io_get(): the map is there before the reference */
 	smp_wmb();
 	percpu_ref_reinit(&binding->active);
 	return 0;
