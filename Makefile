@@ -21,7 +21,11 @@ demo: ## build what is needed and show zero-copy I/O on a stack
 
 .PHONY: test
 test: ## run all tests in VMs (T=GROUP or T=GROUP/SCRIPT for some, J=2 for two VMs)
-	@tests/run -j $(J) $(T)
+	@tests/run -j $(J) -k lean $(T)
+
+.PHONY: test-debug
+test-debug: ## the same on the debug kernel, for scripts that ask for it (slow)
+	@tests/run -j $(J) -k debug $(T)
 
 .PHONY: shell
 shell: guest kernel ## root shell in a VM (RIG="--members 2 ..." for its options)
