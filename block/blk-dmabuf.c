@@ -71,23 +71,26 @@ bool blk_dmabuf_will_gap(struct request_queue *q, struct bio *prev,
  * blk_dmabuf_register - hand a registration to a block device
  * @bdev: whole device or partition
  * @ctx: the registration
+ * @wait: wait until the exporter lets go of its lock, or a signal arrives
  *
  * Binds @ctx to the device, or to every device below if it is a stacked one.
- * Says in the kernel log who refuses, and why.
+ * Says in the kernel log who refuses, and why.  May be repeated, to bind what is
+ * new and bring back what was invalidated.
  *
  * Context: process context, may sleep for the exporter.  The caller holds @bdev
  * open, and neither locks nor SRCU that I/O to it may wait for.
  * Return: 0, -EOPNOTSUPP if the device or one below cannot take a dma-buf, or
  * what the exporter said.
  */
-int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx)
+int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
+			bool wait)
 {
 	const struct block_device_operations *fops = bdev->bd_disk->fops;
 	struct dma_buf_io_leaf *leaf;
 	int ret;
 
 	if (fops->dma_buf_register) {
-		ret = fops->dma_buf_register(bdev, ctx);
+		ret = fops->dma_buf_register(bdev, ctx, wait);
 		if (ret)
 			return ret;
 	} else if (!fops->dma_buf_leaf) {
@@ -110,8 +113,9 @@ int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx)
 				      bdev);
 		return -EOPNOTSUPP;
 	}
-	ret = dma_buf_io_bind(ctx, leaf, DMA_BUF_IO_WAIT);
-	if (ret && ret != -EINTR && ret != -ERESTARTSYS)
+	ret = dma_buf_io_bind(ctx, leaf,
+			      wait ? DMA_BUF_IO_WAIT : DMA_BUF_IO_TRY);
+	if (ret && wait && ret != -EINTR && ret != -ERESTARTSYS)
 		pr_notice_ratelimited("%pg: the dma-buf cannot be mapped for %s (%pe)\n",
 				      bdev, dev_name(leaf->dev), ERR_PTR(ret));
 	return ret;
@@ -121,7 +125,7 @@ EXPORT_SYMBOL_GPL(blk_dmabuf_register);
 /* file_operations method of block devices */
 int blkdev_dmabuf_register(struct file *file, struct dma_buf_io_ctx *ctx)
 {
-	return blk_dmabuf_register(I_BDEV(file->f_mapping->host), ctx);
+	return blk_dmabuf_register(I_BDEV(file->f_mapping->host), ctx, true);
 }
 
 /**

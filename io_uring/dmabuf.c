@@ -102,8 +102,9 @@ free:
  * Set up @iter for @len bytes at @offset of the dma-buf in @req->buf_node, whose
  * range and direction the caller has checked.
  *
- * If the exporter has moved the buffer this is where to wait for it: a signal
- * ends the wait and nothing of the request exists in the block layer yet.
+ * If the exporter has moved the buffer, or a stacked device has changed, this is
+ * where to wait for a mapping: a signal ends the wait and nothing of the request
+ * exists in the block layer yet.
  */
 int io_dmabuf_import(int ddir, struct iov_iter *iter, struct io_kiocb *req,
 		     u64 offset, size_t len, unsigned int issue_flags)
@@ -116,7 +117,7 @@ int io_dmabuf_import(int ddir, struct iov_iter *iter, struct io_kiocb *req,
 	if (unlikely(dma_buf_io_stale(db->ctx))) {
 		if (issue_flags & IO_URING_F_NONBLOCK)
 			return -EAGAIN;
-		ret = dma_buf_io_revalidate(db->ctx);
+		ret = dma_buf_io_revalidate(db->ctx, req->file);
 		if (ret)
 			return ret;
 	}

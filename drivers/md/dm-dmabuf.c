@@ -89,7 +89,8 @@ out:
  * with its devices: attaching and mapping wait for exporters and for memory, and
  * a suspend that waits for the table would hold up the writeback which frees it.
  */
-int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx)
+int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
+		       bool wait)
 {
 	struct mapped_device *md = bdev->bd_disk->private_data;
 	struct dm_dmabuf_devices devices = { };
@@ -99,7 +100,7 @@ int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx)
 	for (unsigned int i = 0; i < devices.nr; i++) {
 		if (!r)
 			r = blk_dmabuf_register(file_bdev(devices.files[i]),
-						ctx);
+						ctx, wait);
 		fput(devices.files[i]);
 	}
 	kfree(devices.files);

@@ -11,6 +11,7 @@
 #ifndef _LINUX_DMA_BUF_IO_H
 #define _LINUX_DMA_BUF_IO_H
 
+#include <linux/atomic.h>
 #include <linux/bio.h>
 #include <linux/completion.h>
 #include <linux/dma-direction.h>
@@ -39,6 +40,7 @@ struct sg_table;
  *	reservation lock of @dmabuf and never by the invalidation callback
  * @ref: owner, device removal and queued work
  * @stale: a mapping was taken away and nobody tried to bring it back yet
+ * @topology: what dma_buf_io_topology was when all devices were last bound
  * @parked_lock: protects @parked, @retry_delay and @give_up_at
  * @parked: bios of leaf devices that found no mapping, or no tag
  * @park_work: brings the mappings back and sends @parked on its way
@@ -55,6 +57,7 @@ struct dma_buf_io_ctx {
 	struct mutex		lock;	/* bind, map and unbind */
 	struct kref		ref;
 	bool			stale;
+	int			topology;
 
 	spinlock_t		parked_lock;	/* the fields below */
 	struct bio_list		parked;
@@ -163,21 +166,42 @@ enum dma_buf_io_wait {
 struct dma_buf_io_ctx *dma_buf_io_register(struct file *file,
 					   struct dma_buf *dmabuf);
 void dma_buf_io_unregister(struct dma_buf_io_ctx *ctx);
-int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx);
+int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file);
+
+extern atomic_t dma_buf_io_topology;
 
 /**
- * dma_buf_io_stale - has a mapping of this registration gone away?
+ * dma_buf_io_stale - may a device lack a mapping of this registration?
  * @ctx: the registration
  *
- * A hint, for consumers that want to wait for the exporter where waiting is
- * cheap, before they build a bio: see dma_buf_io_revalidate().
+ * A hint, for those that want to wait for the exporter where waiting is cheap:
+ * consumers before they build a bio, see dma_buf_io_revalidate(), and drivers
+ * that send the same data to several devices.
  *
  * Return: true if an exporter has invalidated a mapping since the last attempt
- * to bring it back.
+ * to bring it back, or if a stacked device has changed what it consists of.
  */
 static inline bool dma_buf_io_stale(struct dma_buf_io_ctx *ctx)
 {
-	return READ_ONCE(ctx->stale);
+	return READ_ONCE(ctx->stale) ||
+	       READ_ONCE(ctx->topology) != atomic_read(&dma_buf_io_topology);
+}
+
+/* Stacked devices: for their drivers */
+int dma_buf_io_retry(int (*attempt)(void *data), void *data,
+		     bool interruptible);
+
+/**
+ * dma_buf_io_topology_changed - a stacked device got other devices under it
+ *
+ * Registrations are handed down again before their next I/O.  To be called once
+ * the new devices are what a registration would be handed to.
+ *
+ * Context: any.
+ */
+static inline void dma_buf_io_topology_changed(void)
+{
+	atomic_inc(&dma_buf_io_topology);
 }
 
 /* Devices: for leaf drivers */
@@ -205,6 +229,10 @@ void dma_buf_io_park(struct dma_buf_io_ctx *ctx, struct bio_list *bios);
 static inline void dma_buf_io_put(struct dma_buf_io_binding *binding)
 {
 	percpu_ref_put(&binding->active);
+}
+#else /* !CONFIG_DMA_BUF_IO */
+static inline void dma_buf_io_topology_changed(void)
+{
 }
 #endif /* CONFIG_DMA_BUF_IO */
 #endif /* _LINUX_DMA_BUF_IO_H */

@@ -24,6 +24,10 @@
 
 static DEFINE_IDA(dma_buf_io_leaf_ida);
 
+/* how often a stacked device has changed what it consists of */
+atomic_t dma_buf_io_topology __read_mostly = ATOMIC_INIT(0);
+EXPORT_SYMBOL_GPL(dma_buf_io_topology);
+
 /*
  * Nothing that runs here waits for other work of this queue, so any number of
  * registrations may go at once.
@@ -85,6 +89,8 @@ struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
 	get_dma_buf(dmabuf);
 	ctx->dmabuf = dmabuf;
 	ctx->dir = dir;
+	/* before the devices are looked at: they change it after */
+	ctx->topology = atomic_read(&dma_buf_io_topology);
 	xa_init(&ctx->bindings);
 	mutex_init(&ctx->lock);
 	kref_init(&ctx->ref);
@@ -183,52 +189,106 @@ void dma_buf_io_unregister(struct dma_buf_io_ctx *ctx)
 EXPORT_SYMBOL_GPL(dma_buf_io_unregister);
 
 /**
- * dma_buf_io_revalidate - bring mappings back that an exporter took away
- * @ctx: the registration
+ * dma_buf_io_retry - try something until an exporter lets it succeed
+ * @attempt: returns 0 or a negative errno
+ * @data: for @attempt
+ * @interruptible: a signal ends it
  *
- * For consumers, before they build a bio: a wait here holds no bio, tag or
- * mempool element, and a signal ends it.  Attempts that may succeed later are
- * repeated for as long as parked bios would be.
+ * Attempts that may succeed later are repeated, with back-off, for as long as
+ * parked bios would wait.  Everything is tried in a memalloc_noio scope, because
+ * bios that wait for this may be what reclaim waits for.
  *
  * Context: process context, may sleep.
- * Return: 0, -EINTR, or -ESTALE if the exporter does not give the buffer back.
+ * Return: 0, -EINTR, or what the last attempt said.
  */
-int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx)
+int dma_buf_io_retry(int (*attempt)(void *data), void *data,
+		     bool interruptible)
 {
 	unsigned long give_up_at = dma_buf_io_give_up_at();
-	struct dma_buf_io_binding *binding;
-	unsigned long id, delay = 0;
+	unsigned long delay = 0;
 	unsigned int noio;
-	int ret, err;
+	int ret;
 
 	for (;;) {
-		if (mutex_lock_interruptible(&ctx->lock))
-			return -EINTR;
-		/* before the maps are looked at: invalidation sets it after */
-		smp_store_mb(ctx->stale, false);
-		ret = 0;
-		/* parked bios of this buffer may be what reclaim waits for */
 		noio = memalloc_noio_save();
-		xa_for_each(&ctx->bindings, id, binding) {
-			err = dma_buf_io_binding_map(binding, DMA_BUF_IO_WAIT);
-			if (err)
-				ret = err;
-		}
+		ret = attempt(data);
 		memalloc_noio_restore(noio);
-		if (ret)
-			WRITE_ONCE(ctx->stale, true);
-		mutex_unlock(&ctx->lock);
 
 		if (!ret)
 			return 0;
-		if (signal_pending(current))
+		if (interruptible && signal_pending(current))
 			return -EINTR;
 		if (!dma_buf_io_transient(ret) ||
 		    time_after(jiffies, give_up_at))
-			return -ESTALE;
+			return ret;
 		delay = dma_buf_io_backoff(delay);
-		schedule_timeout_interruptible(delay);
+		if (interruptible)
+			schedule_timeout_interruptible(delay);
+		else
+			schedule_timeout_uninterruptible(delay);
 	}
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_retry);
+
+struct dma_buf_io_revalidation {
+	struct dma_buf_io_ctx	*ctx;
+	struct file		*file;
+};
+
+static int dma_buf_io_revalidate_once(void *data)
+{
+	struct dma_buf_io_revalidation *r = data;
+	struct dma_buf_io_ctx *ctx = r->ctx;
+	int topology, ret;
+
+	/* before the devices and their maps are looked at: both are set after */
+	topology = atomic_read(&dma_buf_io_topology);
+	smp_store_mb(ctx->stale, false);
+	ret = r->file->f_op->dma_buf_register(r->file, ctx);
+	if (ret)
+		WRITE_ONCE(ctx->stale, true);
+	else
+		WRITE_ONCE(ctx->topology, topology);
+	return ret;
+}
+
+/* Does any device have a mapping? */
+static bool dma_buf_io_mapped(struct dma_buf_io_ctx *ctx)
+{
+	struct dma_buf_io_binding *binding;
+	bool mapped = false;
+	unsigned long id;
+
+	rcu_read_lock();
+	xa_for_each(&ctx->bindings, id, binding)
+		mapped |= !percpu_ref_is_dying(&binding->active);
+	rcu_read_unlock();
+	return mapped;
+}
+
+/**
+ * dma_buf_io_revalidate - bring mappings back, and bind devices that are new
+ * @ctx: the registration
+ * @file: the file that it was made for
+ *
+ * For consumers, before they build a bio: a wait here holds no bio, tag or
+ * mempool element, and a signal ends it.
+ *
+ * Where only some of the devices cannot reach the buffer, I/O may still succeed
+ * on the others, and is left to find out.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -EINTR, -ESTALE if the exporter does not give the buffer back, or
+ * -EOPNOTSUPP if a device that is new cannot take dma-bufs.
+ */
+int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file)
+{
+	struct dma_buf_io_revalidation r = { .ctx = ctx, .file = file };
+	int ret = dma_buf_io_retry(dma_buf_io_revalidate_once, &r, true);
+
+	if (!ret || ret == -EINTR || ret == -EOPNOTSUPP)
+		return ret;
+	return dma_buf_io_mapped(ctx) ? 0 : -ESTALE;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
 

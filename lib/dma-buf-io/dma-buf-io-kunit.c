@@ -11,6 +11,7 @@
 #include <linux/dma-buf-io.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/workqueue.h>
@@ -239,6 +240,7 @@ struct fixture {
 	struct delayed_work		put_work;
 	bool				put;
 	unsigned int			reaps;
+	struct file			file;
 
 	struct dma_buf			*dmabuf;
 	struct sg_table			sgt;
@@ -359,6 +361,18 @@ static void expect_released(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&f->leaf.bindings));
 }
 
+/* the file that the registration is for, and that hands it down to the leaf */
+static int fake_register(struct file *file, struct dma_buf_io_ctx *ctx)
+{
+	struct fixture *f = file->private_data;
+
+	return dma_buf_io_bind(ctx, &f->leaf, DMA_BUF_IO_WAIT);
+}
+
+static const struct file_operations fake_fops = {
+	.dma_buf_register	= fake_register,
+};
+
 static int fixture_init(struct kunit *test)
 {
 	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
@@ -377,6 +391,8 @@ static int fixture_init(struct kunit *test)
 	sg_dma_len(f->sgt.sgl) = SZ_64K;
 
 	init_completion(&f->released);
+	f->file.f_op = &fake_fops;
+	f->file.private_data = f;
 	INIT_DELAYED_WORK(&f->put_work, put_work);
 	info.ops = &fake_ops;
 	info.size = SZ_64K;
@@ -552,7 +568,7 @@ static void revalidate_maps_again(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, bind(f), 0);
 	invalidate(f);
-	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
 	KUNIT_EXPECT_FALSE(test, dma_buf_io_stale(f->ctx));
 	KUNIT_EXPECT_EQ(test, f->maps, 2);
 	binding = dma_buf_io_get(f->ctx, &f->leaf);
@@ -563,8 +579,43 @@ static void revalidate_maps_again(struct kunit *test)
 	/* for good: does not wait for better times */
 	invalidate(f);
 	f->map_error = -EINVAL;
-	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx), -ESTALE);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), -ESTALE);
 	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
+}
+
+/* handed down again when a stacked device has changed, and only then */
+static void revalidate_new_topology(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, dma_buf_io_stale(f->ctx));
+	dma_buf_io_topology_changed();
+	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
+	KUNIT_EXPECT_FALSE(test, dma_buf_io_stale(f->ctx));
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
+	KUNIT_EXPECT_EQ(test, f->maps, 1);
+}
+
+/* one device of two can reach the buffer: I/O is left to find out which */
+static void revalidate_some(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct dma_buf_io_leaf other;
+
+	KUNIT_ASSERT_EQ(test, dma_buf_io_leaf_init(&other, f->leaf.dev,
+						   &quiet_leaf_ops,
+						   ALIGN_MASK), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &other, DMA_BUF_IO_WAIT),
+			0);
+	f->map_error = -EINVAL;
+	dma_buf_io_topology_changed();
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
+	/* and looked for again the next time */
+	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
+	dma_buf_io_leaf_remove(&other);
+	dma_buf_io_leaf_exit(&other);
 }
 
 static void bind_map_fails(struct kunit *test)
@@ -717,6 +768,8 @@ static struct kunit_case dma_buf_io_cases[] = {
 	KUNIT_CASE(invalidate_reaps),
 	KUNIT_CASE(bind_maps_again),
 	KUNIT_CASE(revalidate_maps_again),
+	KUNIT_CASE(revalidate_new_topology),
+	KUNIT_CASE(revalidate_some),
 	KUNIT_CASE(bind_map_fails),
 	KUNIT_CASE(bind_layout_fails),
 	KUNIT_CASE(bind_try_does_not_wait),

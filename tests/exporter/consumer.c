@@ -87,7 +87,7 @@ static ssize_t dmabuf_test_run_registered(struct dma_buf_io_ctx *ctx,
 			return -EINTR;
 		if ((run->flags & DMABUF_TEST_RUN_REVALIDATE) &&
 		    dma_buf_io_stale(ctx)) {
-			ret = dma_buf_io_revalidate(ctx);
+			ret = dma_buf_io_revalidate(ctx, file);
 			if (ret)
 				break;
 		}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Registered dma-bufs on arrays: registrations are handed down to every member,
+ * bios that carry one are cloned, split and remapped like any other.
+ */
+#include <linux/blkdev.h>
+#include <linux/dma-buf-io.h>
+#include <linux/export.h>
+#include <linux/file.h>
+#include <linux/overflow.h>
+#include <linux/rculist.h>
+#include <linux/workqueue.h>
+
+#include "md.h"
+
+/*
+ * Tell whether the array can carry dma-buf I/O: its personality and every member
+ * can.  Spares do not count before they are members, when redundancy comes
+ * first: an array whose new member cannot do it stops offering it.
+ */
+void md_dmabuf_update(struct mddev *mddev)
+{
+	struct request_queue *q = mddev->gendisk->queue;
+	unsigned int max_sectors = UINT_MAX;
+	struct queue_limits lim;
+	struct md_rdev *rdev;
+	bool capable;
+
+	lim = queue_limits_start_update(q);
+	spin_lock(&mddev->lock);
+	capable = mddev->pers && mddev->pers->dmabuf;
+	spin_unlock(&mddev->lock);
+
+	rcu_read_lock();
+	rdev_for_each_rcu(rdev, mddev) {
+		struct request_queue *member = bdev_get_queue(rdev->bdev);
+
+		if (rdev->raid_disk < 0 || test_bit(Faulty, &rdev->flags) ||
+		    test_bit(Journal, &rdev->flags))
+			continue;
+		max_sectors = min(max_sectors,
+				  member->limits.max_hw_dmabuf_sectors);
+		if (blk_queue_dmabuf(member))
+			continue;
+		if (capable && mddev->dmabuf)
+			pr_notice("md: %s: no more dma-buf I/O, new member %pg cannot carry it\n",
+				  mdname(mddev), rdev->bdev);
+		capable = false;
+	}
+	rcu_read_unlock();
+	mddev->dmabuf = capable;
+
+	if (!capable) {
+		lim.features &= ~BLK_FEAT_DMABUF;
+	} else {
+		lim.features |= BLK_FEAT_DMABUF;
+		/* for information: one command for each of the data disks */
+		if (lim.io_min && lim.io_opt > lim.io_min &&
+		    check_mul_overflow(max_sectors, lim.io_opt / lim.io_min,
+				       &max_sectors))
+			max_sectors = UINT_MAX;
+		lim.max_hw_dmabuf_sectors = max_sectors;
+	}
+	queue_limits_commit_update(q, &lim);
+}
+
+static void md_dmabuf_work(struct work_struct *work)
+{
+	md_dmabuf_update(container_of(work, struct mddev, dmabuf_work));
+}
+
+/*
+ * A member came or went.  Whoever says so may hold what the lock of the queue's
+ * limits waits for: I/O to the array.
+ */
+void md_dmabuf_changed(struct mddev *mddev)
+{
+	if (!mddev_is_dm(mddev))
+		queue_work(system_dfl_wq, &mddev->dmabuf_work);
+}
+EXPORT_SYMBOL_GPL(md_dmabuf_changed);
+
+void md_dmabuf_init(struct mddev *mddev)
+{
+	INIT_WORK(&mddev->dmabuf_work, md_dmabuf_work);
+}
+
+void md_dmabuf_exit(struct mddev *mddev)
+{
+	cancel_work_sync(&mddev->dmabuf_work);
+}
+
+/*
+ * Device number @n of those that data is, or may come to be, sent to.  It stays
+ * until @file is put; those of dm-raid have none and stay as long as the table.
+ */
+static struct block_device *md_dmabuf_device(struct mddev *mddev,
+					     unsigned int n, struct file **file,
+					     bool *spare)
+{
+	struct block_device *bdev = NULL;
+	struct md_rdev *rdev;
+
+	rcu_read_lock();
+	rdev_for_each_rcu(rdev, mddev) {
+		if (test_bit(Faulty, &rdev->flags) ||
+		    test_bit(Journal, &rdev->flags) || n--)
+			continue;
+		bdev = rdev->bdev;
+		*spare = rdev->raid_disk < 0;
+		*file = rdev->bdev_file ? get_file(rdev->bdev_file) : NULL;
+		break;
+	}
+	rcu_read_unlock();
+	return bdev;
+}
+
+/*
+ * Bind a registration to all members, and to spares, so that the one that takes
+ * over does not have to be met first.  A spare that cannot is no reason to
+ * refuse, and a member that cannot none to leave out the rest, which may do
+ * without it; the first error is the one to report.  A member that comes while
+ * this looks changes the topology again.
+ */
+static int md_dmabuf_bind(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
+			  bool wait)
+{
+	struct block_device *bdev;
+	struct file *file;
+	unsigned int n = 0;
+	int ret = 0, err;
+	bool spare;
+
+	while ((bdev = md_dmabuf_device(mddev, n++, &file, &spare))) {
+		err = blk_dmabuf_register(bdev, ctx, wait && !ret && !spare);
+		if (!ret && !spare)
+			ret = err;
+		if (file)
+			fput(file);
+	}
+	return ret;
+}
+
+/* block_device_operations method */
+int md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
+		       bool wait)
+{
+	struct mddev *mddev = bdev->bd_disk->private_data;
+	const char *why = NULL;
+
+	if (wait)
+		flush_work(&mddev->dmabuf_work);
+
+	spin_lock(&mddev->lock);
+	if (!mddev->pers)
+		why = "inactive array";
+	else if (!mddev->pers->dmabuf)
+		why = mddev->pers->head.name;
+	spin_unlock(&mddev->lock);
+	if (why) {
+		pr_notice_ratelimited("md: %s: %s cannot carry dma-buf I/O\n",
+				      mdname(mddev), why);
+		return -EOPNOTSUPP;
+	}
+	return md_dmabuf_bind(mddev, ctx, wait);
+}
+
+struct md_dmabuf_preparation {
+	struct mddev		*mddev;
+	struct dma_buf_io_ctx	*ctx;
+};
+
+static int md_dmabuf_prepare_once(void *data)
+{
+	struct md_dmabuf_preparation *p = data;
+
+	return md_dmabuf_bind(p->mddev, p->ctx, false);
+}
+
+/*
+ * For personalities that write several copies: before anything is taken for a
+ * write, and the first copy sent, make sure that all members have a mapping of
+ * its buffer.  What can be known to fail then fails without having written
+ * anything.  The mappings are not held, an exporter must never wait for an array:
+ * a copy that meets a gap after all ends with BLK_STS_BUFFER.
+ *
+ * Waits no longer than bios do for a mapping.  Returns false if @bio was ended.
+ */
+bool md_dmabuf_prepare(struct mddev *mddev, struct bio *bio)
+{
+	struct md_dmabuf_preparation p = {
+		.mddev	= mddev,
+		.ctx	= bio->bi_dmabuf,
+	};
+
+	if (!bio_is_dmabuf(bio) || likely(!dma_buf_io_stale(p.ctx)) ||
+	    !dma_buf_io_retry(md_dmabuf_prepare_once, &p, false))
+		return true;
+	bio_endio_status(bio, BLK_STS_BUFFER);
+	return false;
+}
+EXPORT_SYMBOL_GPL(md_dmabuf_prepare);
