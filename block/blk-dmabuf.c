@@ -94,14 +94,14 @@ int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		if (ret)
 			return ret;
 	} else if (!fops->dma_buf_leaf) {
-		pr_notice_ratelimited("%pg: the driver has no dma-buf support\n",
-				      bdev);
+		dma_buf_io_notice(ctx, "%pg: the driver has no dma-buf support\n",
+				  bdev);
 		return -EOPNOTSUPP;
 	}
 
 	if (!blk_queue_dmabuf(bdev_get_queue(bdev))) {
-		pr_notice_ratelimited("%pg: the device cannot carry dma-buf I/O (zoned, with metadata, or a member that cannot)\n",
-				      bdev);
+		dma_buf_io_notice(ctx, "%pg: the device cannot carry dma-buf I/O (zoned, with metadata, or a member that cannot)\n",
+				  bdev);
 		return -EOPNOTSUPP;
 	}
 	if (fops->dma_buf_register)
@@ -109,15 +109,15 @@ int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 
 	leaf = fops->dma_buf_leaf(bdev->bd_disk);
 	if (!leaf) {
-		pr_notice_ratelimited("%pg: the transport has no dma-buf support\n",
-				      bdev);
+		dma_buf_io_notice(ctx, "%pg: the transport has no dma-buf support\n",
+				  bdev);
 		return -EOPNOTSUPP;
 	}
 	ret = dma_buf_io_bind(ctx, leaf,
 			      wait ? DMA_BUF_IO_WAIT : DMA_BUF_IO_TRY);
 	if (ret && wait && ret != -EINTR && ret != -ERESTARTSYS)
-		pr_notice_ratelimited("%pg: the dma-buf cannot be mapped for %s (%pe)\n",
-				      bdev, dev_name(leaf->dev), ERR_PTR(ret));
+		dma_buf_io_notice(ctx, "%pg: the dma-buf cannot be mapped for %s (%pe)\n",
+				  bdev, dev_name(leaf->dev), ERR_PTR(ret));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(blk_dmabuf_register);

@@ -5,6 +5,7 @@
  */
 #include "dm-core.h"
 
+#include <linux/dma-buf-io.h>
 #include <linux/file.h>
 
 #define DM_MSG_PREFIX "dmabuf"
@@ -54,6 +55,7 @@ static int dm_dmabuf_collect_device(struct dm_target *ti, struct dm_dev *dev,
 }
 
 static int dm_dmabuf_collect(struct mapped_device *md,
+			     struct dma_buf_io_ctx *ctx,
 			     struct dm_dmabuf_devices *devices)
 {
 	struct dm_table *t;
@@ -61,7 +63,8 @@ static int dm_dmabuf_collect(struct mapped_device *md,
 
 	t = dm_get_live_table(md, &srcu_idx);
 	if (!t) {
-		DMWARN_LIMIT("%s: no table", dm_device_name(md));
+		dma_buf_io_notice(ctx, DM_FMT("%s: no table"),
+				  dm_device_name(md));
 		r = -EOPNOTSUPP;
 		goto out;
 	}
@@ -71,8 +74,8 @@ static int dm_dmabuf_collect(struct mapped_device *md,
 
 		if (!dm_target_supports_dmabuf(ti->type) ||
 		    !ti->type->iterate_devices) {
-			DMWARN_LIMIT("%s: target \"%s\" cannot carry dma-buf I/O",
-				     dm_device_name(md), ti->type->name);
+			dma_buf_io_notice(ctx, DM_FMT("%s: target \"%s\" cannot carry dma-buf I/O"),
+					  dm_device_name(md), ti->type->name);
 			r = -EOPNOTSUPP;
 			break;
 		}
@@ -96,7 +99,7 @@ int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 	struct dm_dmabuf_devices devices = { };
 	int r;
 
-	r = dm_dmabuf_collect(md, &devices);
+	r = dm_dmabuf_collect(md, ctx, &devices);
 	for (unsigned int i = 0; i < devices.nr; i++) {
 		if (!r)
 			r = blk_dmabuf_register(file_bdev(devices.files[i]),

@@ -158,8 +158,8 @@ int md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		why = mddev->pers->head.name;
 	spin_unlock(&mddev->lock);
 	if (why) {
-		pr_notice_ratelimited("md: %s: %s cannot carry dma-buf I/O\n",
-				      mdname(mddev), why);
+		dma_buf_io_notice(ctx, "md: %s: %s cannot carry dma-buf I/O\n",
+				  mdname(mddev), why);
 		return -EOPNOTSUPP;
 	}
 	return md_dmabuf_bind(mddev, ctx, wait);

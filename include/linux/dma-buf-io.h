@@ -41,6 +41,8 @@ struct sg_table;
  * @ref: owner, device removal and queued work
  * @stale: a mapping was taken away and nobody tried to bring it back yet
  * @topology: what dma_buf_io_topology was when all devices were last bound
+ * @tried: what it was when that was last tried
+ * @quiet: who refuses has been said already, see dma_buf_io_notice()
  * @parked_lock: protects @parked, @retry_delay and @give_up_at
  * @parked: bios of leaf devices that found no mapping, or no tag
  * @park_work: brings the mappings back and sends @parked on its way
@@ -58,6 +60,8 @@ struct dma_buf_io_ctx {
 	struct kref		ref;
 	bool			stale;
 	int			topology;
+	int			tried;
+	bool			quiet;
 
 	spinlock_t		parked_lock;	/* the fields below */
 	struct bio_list		parked;
@@ -186,6 +190,16 @@ static inline bool dma_buf_io_stale(struct dma_buf_io_ctx *ctx)
 	return READ_ONCE(ctx->stale) ||
 	       READ_ONCE(ctx->topology) != atomic_read(&dma_buf_io_topology);
 }
+
+/*
+ * Say in the kernel log who refuses a registration, and why: once, not again with
+ * every request that meets the same devices.
+ */
+#define dma_buf_io_notice(ctx, fmt, ...)				\
+do {									\
+	if (!READ_ONCE((ctx)->quiet))					\
+		pr_notice_ratelimited(fmt, ##__VA_ARGS__);		\
+} while (0)
 
 /* Stacked devices: for their drivers */
 int dma_buf_io_retry(int (*attempt)(void *data), void *data,

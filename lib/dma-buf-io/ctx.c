@@ -91,6 +91,7 @@ struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
 	ctx->dir = dir;
 	/* before the devices are looked at: they change it after */
 	ctx->topology = atomic_read(&dma_buf_io_topology);
+	ctx->tried = ctx->topology;
 	xa_init(&ctx->bindings);
 	mutex_init(&ctx->lock);
 	kref_init(&ctx->ref);
@@ -168,6 +169,7 @@ struct dma_buf_io_ctx *dma_buf_io_register(struct file *file,
 			ret = -EINTR;
 		return ERR_PTR(ret);
 	}
+	ctx->quiet = true;
 	return ctx;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_register);
@@ -244,6 +246,8 @@ static int dma_buf_io_revalidate_once(void *data)
 	/* before the devices and their maps are looked at: both are set after */
 	topology = atomic_read(&dma_buf_io_topology);
 	smp_store_mb(ctx->stale, false);
+	WRITE_ONCE(ctx->quiet, READ_ONCE(ctx->tried) == topology);
+	WRITE_ONCE(ctx->tried, topology);
 	ret = r->file->f_op->dma_buf_register(r->file, ctx);
 	if (ret)
 		WRITE_ONCE(ctx->stale, true);
