@@ -8,6 +8,7 @@
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-io.h>
+#include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -31,17 +32,33 @@ static void dma_buf_io_active_release(struct percpu_ref *ref)
 }
 
 /*
+ * Commands that end without an interrupt, on behalf of the exporter who waits.
+ * For lockdep that is the signalling of a fence: see dma_buf_io_binding_unmap().
+ */
+static void dma_buf_io_reap(struct dma_buf_io_leaf *leaf)
+{
+	bool cookie;
+
+	if (!leaf->ops->reap)
+		return;
+	cookie = dma_fence_begin_signalling();
+	leaf->ops->reap(leaf);
+	dma_fence_end_signalling(cookie);
+}
+
+/*
  * Take the map away.  New commands find @active dead; what is on the hardware
  * is waited for, which takes as long as the device takes and depends on nothing
  * else: completion neither allocates nor takes the reservation lock, and queues
- * that raise no interrupt are reaped here.
+ * that raise no interrupt are reaped here.  That makes this the wait for a
+ * fence, and lockdep is told so: exporters call it where they wait for fences,
+ * and what ends a command must keep to what may signal one.
  *
  * @idle says that no command can be using the map, nor come.
  */
 static void dma_buf_io_binding_unmap(struct dma_buf_io_binding *binding,
 				     bool idle)
 {
-	struct dma_buf_io_leaf *leaf = binding->leaf;
 	struct dma_buf_io_map *map = binding->map;
 
 	dma_resv_assert_held(binding->ctx->dmabuf->resv);
@@ -49,10 +66,10 @@ static void dma_buf_io_binding_unmap(struct dma_buf_io_binding *binding,
 	if (!map)
 		return;
 	if (!idle) {
+		__dma_fence_might_wait();
 		percpu_ref_kill(&binding->active);
 		while (!wait_for_completion_timeout(&binding->drained, 1))
-			if (leaf->ops->reap)
-				leaf->ops->reap(leaf);
+			dma_buf_io_reap(binding->leaf);
 	}
 	binding->map = NULL;
 	dma_buf_unmap_attachment(binding->attach, map->sgt, binding->ctx->dir);

@@ -8,6 +8,7 @@
  * shorter.
  */
 #ifdef CONFIG_DMA_BUF_IO
+#include <linux/dma-fence.h>
 
 static blk_status_t nvme_pci_setup_data_prp(struct request *req,
 					    struct blk_dma_iter *iter);
@@ -125,7 +126,7 @@ static blk_status_t nvme_dmabuf_setup_sgl(struct request *req,
 	return BLK_STS_OK;
 }
 
-static blk_status_t nvme_dmabuf_map_data(struct request *req)
+static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 {
 	const unsigned int max_sgl = NVME_SMALL_POOL_SIZE /
 				     sizeof(struct nvme_sgl_desc);
@@ -144,6 +145,20 @@ static blk_status_t nvme_dmabuf_map_data(struct request *req)
 			return nvme_dmabuf_setup_sgl(req, &iter, nr);
 	}
 	return nvme_pci_setup_data_prp(req, &iter);
+}
+
+/*
+ * From nvme_dmabuf_get() to the completion an exporter may be waiting for this
+ * command, as if for a fence: let lockdep check that nothing that is done for it
+ * waits for memory or for a reservation lock.
+ */
+static blk_status_t nvme_dmabuf_map_data(struct request *req)
+{
+	bool cookie = dma_fence_begin_signalling();
+	blk_status_t ret = nvme_dmabuf_setup_data(req);
+
+	dma_fence_end_signalling(cookie);
+	return ret;
 }
 
 /*
