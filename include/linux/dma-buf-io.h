@@ -157,7 +157,8 @@ struct dma_buf_io_leaf {
 
 /**
  * enum dma_buf_io_wait - how long to wait for the exporter
- * @DMA_BUF_IO_WAIT: until it lets go of its lock or a signal arrives
+ * @DMA_BUF_IO_WAIT: until it lets go of its lock and has moved the contents, or a
+ *	signal arrives
  * @DMA_BUF_IO_TRY: not for its lock; for work that bios depend on
  */
 enum dma_buf_io_wait {

@@ -18,8 +18,9 @@
 #include "internal.h"
 
 /*
- * How long to wait, reservation lock in hand, for the exporter's own copy
- * engine to finish moving the buffer.  Attempts that find it busy come back.
+ * How long an attempt that bios depend on waits, reservation lock in hand, for
+ * the exporter's own copy engine to finish moving the buffer.  It comes back if
+ * that was not enough.  All others wait until it is, or a signal arrives.
  */
 #define DMA_BUF_IO_FENCE_TIMEOUT	(HZ / 10)
 
@@ -92,6 +93,8 @@ static const struct dma_buf_attach_ops dma_buf_io_attach_ops = {
 static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 					 enum dma_buf_io_wait wait)
 {
+	long timeout = wait == DMA_BUF_IO_TRY ? DMA_BUF_IO_FENCE_TIMEOUT :
+						MAX_SCHEDULE_TIMEOUT;
 	struct dma_buf *dmabuf = binding->ctx->dmabuf;
 	struct dma_buf_io_map *map;
 	struct sg_table *sgt;
@@ -107,8 +110,7 @@ static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 
 	/* the exporter may still be moving the contents to their new place */
 	left = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_KERNEL,
-				     wait == DMA_BUF_IO_WAIT,
-				     DMA_BUF_IO_FENCE_TIMEOUT);
+				     wait == DMA_BUF_IO_WAIT, timeout);
 	if (left <= 0) {
 		ret = left ?: -EBUSY;
 		goto unmap;
