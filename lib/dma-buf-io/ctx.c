@@ -296,19 +296,9 @@ int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file)
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
 
-/**
- * dma_buf_io_bind - bind a registration to a device and map it there
- * @ctx: the registration
- * @leaf: the device
- * @wait: how long to wait for the exporter
- *
- * Does nothing where that is done already.
- *
- * Context: process context, may sleep.
- * Return: 0, -ENXIO if the device is being removed, or a negative errno.
- */
-int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
-		    enum dma_buf_io_wait wait)
+static int dma_buf_io_try_bind(struct dma_buf_io_ctx *ctx,
+			       struct dma_buf_io_leaf *leaf,
+			       enum dma_buf_io_wait wait)
 {
 	struct dma_buf_io_binding *binding;
 	int ret;
@@ -337,6 +327,38 @@ int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
 unlock:
 	mutex_unlock(&ctx->lock);
 	return ret;
+}
+
+/**
+ * dma_buf_io_bind - bind a registration to a device and map it there
+ * @ctx: the registration
+ * @leaf: the device
+ * @wait: how long to wait for the exporter
+ *
+ * Does nothing where that is done already.  With DMA_BUF_IO_WAIT, an exporter
+ * that is busy is asked again for as long as parked bios would wait for it.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -ENXIO if the device is being removed, or a negative errno.
+ */
+int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
+		    enum dma_buf_io_wait wait)
+{
+	unsigned long give_up_at = dma_buf_io_give_up_at();
+	unsigned long delay = 0;
+	int ret;
+
+	for (;;) {
+		ret = dma_buf_io_try_bind(ctx, leaf, wait);
+		if (wait == DMA_BUF_IO_TRY || (ret != -EBUSY && ret != -EAGAIN))
+			return ret;
+		if (signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, give_up_at))
+			return ret;
+		delay = dma_buf_io_backoff(delay);
+		schedule_timeout_interruptible(delay);
+	}
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_bind);
 
