@@ -114,6 +114,71 @@ static void *hold(void *arg)
 	return NULL;
 }
 
+/* <debugfs>/sync/sw_sync has no header for user-space */
+struct sw_sync_fence {
+	uint32_t value;
+	char name[32];
+	int32_t fence;
+};
+
+#define SW_SYNC_CREATE_FENCE	_IOWR('W', 0, struct sw_sync_fence)
+#define SW_SYNC_INC		_IOW('W', 1, uint32_t)
+
+static int timeline;
+
+static void *move_ends_later(void *arg)
+{
+	uint32_t inc = 1;
+
+	(void)arg;
+	sleep(1);
+	if (ioctl(timeline, SW_SYNC_INC, &inc))
+		failed_ops++;
+	return NULL;
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+/* the exporter copies for a second: wait for it, and no longer */
+static void slow_move(const char *text, int (*act)(void))
+{
+	struct sw_sync_fence fence = { .value = 1 };
+	pthread_t thread;
+	double start;
+	int ret;
+
+	timeline = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+	if (timeline < 0 || ioctl(timeline, SW_SYNC_CREATE_FENCE, &fence))
+		ksft_exit_fail_msg("sw_sync: %s\n", strerror(errno));
+	op(DMABUF_TEST_MOVE, 0);
+	op(DMABUF_TEST_FENCE, fence.fence);
+	start = now();
+	pthread_create(&thread, NULL, move_ends_later, NULL);
+	ret = act();
+	if (!ret && now() - start < 0.9)
+		ret = -ETIME;
+	pthread_join(thread, NULL);
+	close(fence.fence);
+	close(timeline);
+	ksft_test_result(!ret, "%s (%s)\n", text, strerror(-ret));
+}
+
+static int register_again(void)
+{
+	return dbio_register(&ring, 1, buf.fd, dev);
+}
+
+static int both_again(void)
+{
+	return both(1006);
+}
+
 static void timeout_ms(const char *ms)
 {
 	int fd = open("/sys/module/dma_buf_io/parameters/park_timeout_ms", O_WRONLY);
@@ -130,7 +195,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	ksft_print_header();
-	ksft_set_plan(8);
+	ksft_set_plan(11);
 	if (argc < 3)
 		ksft_exit_fail_msg("no device\n");
 	test_dev = open(DMABUF_TEST_DEVICE, O_RDWR);
@@ -140,7 +205,7 @@ int main(int argc, char **argv)
 	buf.fd = create.fd;
 	buf.map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, buf.fd, 0);
 	mem = dbio_mem(SIZE);
-	ret = dbio_ring(&ring, NR, 0, 1) ?: dbio_register(&ring, 0, buf.fd, dev);
+	ret = dbio_ring(&ring, NR, 0, 2) ?: dbio_register(&ring, 0, buf.fd, dev);
 	if (ret || buf.map == MAP_FAILED)
 		ksft_exit_fail_msg("registration: %s\n", strerror(-ret));
 
@@ -156,6 +221,14 @@ int main(int argc, char **argv)
 	op(DMABUF_TEST_FAIL_MAPS, DMABUF_TEST_FAIL(3, EBUSY));
 	ret = both(1002);
 	ksft_test_result(!ret, "three maps fail with EBUSY (%s)\n", strerror(-ret));
+
+	slow_move("the contents move for a second, I/O", both_again);
+	slow_move("the contents move for a second, registration", register_again);
+	op(DMABUF_TEST_FAIL_MAPS, DMABUF_TEST_FAIL(3, EBUSY));
+	ret = register_again();
+	ksft_test_result(!ret, "three maps of a registration fail with EBUSY (%s)\n",
+			 strerror(-ret));
+	dbio_unregister(&ring, 1);
 
 	dbio_fill(buf.map, SIZE, 1003, 0);
 	op(DMABUF_TEST_REVOKE, 0);

@@ -4,6 +4,7 @@
  * it, and that notices importers who do not let go.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
@@ -16,6 +17,7 @@
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/sync_file.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
@@ -343,6 +345,20 @@ free:
 	return ret;
 }
 
+static int dmabuf_test_add_fence(struct dma_buf *dmabuf, int fd)
+{
+	struct dma_fence *fence = sync_file_get_fence(fd);
+	int ret;
+
+	if (!fence)
+		return -EINVAL;
+	ret = dma_resv_reserve_fences(dmabuf->resv, 1);
+	if (!ret)
+		dma_resv_add_fence(dmabuf->resv, fence, DMA_RESV_USAGE_KERNEL);
+	dma_fence_put(fence);
+	return ret;
+}
+
 static int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
 {
 	struct dmabuf_test_buf *buf = dmabuf->priv;
@@ -375,6 +391,9 @@ static int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
 	case DMABUF_TEST_HOLD:
 		if (schedule_timeout_interruptible(msecs_to_jiffies(op->arg)))
 			ret = -EINTR;
+		break;
+	case DMABUF_TEST_FENCE:
+		ret = dmabuf_test_add_fence(dmabuf, op->arg);
 		break;
 	default:
 		ret = -EINVAL;

@@ -47,6 +47,8 @@ struct dmabuf_test_create {
  * @DMABUF_TEST_UNREVOKE: allow mappings again, without a notice to anybody
  * @DMABUF_TEST_FAIL_MAPS: fail the next mappings, see DMABUF_TEST_FAIL()
  * @DMABUF_TEST_HOLD: hold the reservation lock for arg milliseconds
+ * @DMABUF_TEST_FENCE: the contents are on their way until the fence of the
+ *	sync_file arg signals
  */
 enum dmabuf_test_op_code {
 	DMABUF_TEST_MOVE,
@@ -54,6 +56,7 @@ enum dmabuf_test_op_code {
 	DMABUF_TEST_UNREVOKE,
 	DMABUF_TEST_FAIL_MAPS,
 	DMABUF_TEST_HOLD,
+	DMABUF_TEST_FENCE,
 };
 
 /* arg of DMABUF_TEST_FAIL_MAPS: @nr mappings, a positive errno */
