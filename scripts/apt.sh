@@ -28,11 +28,12 @@ debian_mirror()
 	printf '%s\n' "$uri"
 }
 
-# suite_setup SUITE [own]: fills APT_OPTS so that apt sees SUITE; with "own",
-# beside the machine's own sources (for installing).
+# suite_setup SUITE [own|source]: fills APT_OPTS so that apt sees SUITE; with "own",
+# beside the machine's own sources (for installing); with "source", its source
+# packages alone.
 suite_setup()
 {
-	local suite=$1 own=${2:-} dir=$CACHE/apt/$1${2:+-own} uri
+	local suite=$1 kind=${2:-} dir=$CACHE/apt/$1${2:+-$2} type=deb uri
 
 	[ -r "$KEYRING" ] ||
 		die "no $KEYRING" "it verifies what apt fetches" \
@@ -40,14 +41,15 @@ suite_setup()
 	uri=$(debian_mirror)
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/parts"
 	rm -f "$dir"/parts/*
-	if [ -n "$own" ]; then
+	[ "$kind" != source ] || type=deb-src
+	if [ "$kind" = own ]; then
 		cp /etc/apt/sources.list.d/* "$dir/parts/" 2>/dev/null || :
 		if [ -s /etc/apt/sources.list ]; then
 			cp /etc/apt/sources.list "$dir/parts/machine.list"
 		fi
 	fi
 	cat >"$dir/parts/dmabuf-stack-$suite.sources" <<-EOF
-	Types: deb
+	Types: $type
 	URIs: $uri
 	Suites: $suite
 	Components: main
