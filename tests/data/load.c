@@ -68,23 +68,15 @@ int main(int argc, char **argv)
 		perror("setup");
 		return 2;
 	}
-	if (ordinary) {
-		struct iovec iov = { .iov_base = dbio_mem(size), .iov_len = size };
-
-		buf.map = iov.iov_base;
-		ret = io_uring_register_buffers_update_tag(&ring, 0, &iov, NULL, 1);
-		ret = ret == 1 ? 0 : ret;
-	} else {
-		ret = dbio_buf_create(&buf, "udmabuf", size);
-		if (!ret)
-			ret = dbio_register(&ring, 0, buf.fd, fd);
-	}
+	ret = dbio_buf_create(&buf, ordinary ? "memory" : "udmabuf", size);
+	if (!ret)
+		ret = dbio_register_buf(&ring, 0, &buf, fd);
 	if (ret) {
 		printf("registration: %s\n", strerror(-ret));
 		return 2;
 	}
 	dbio_fill(buf.map, size, getpid(), 0);
-	ret = run(&ring, fd, ordinary ? (uintptr_t)buf.map : 0, len, depth, count);
+	ret = run(&ring, fd, buf.base, len, depth, count);
 	if (ret)
 		return 1;
 	ret = dbio_pread(fd, mem, size, 0);

@@ -50,7 +50,7 @@ static int one(struct io_uring *ring, struct dbio_buf *buf, size_t offset, unsig
 	if (ret)
 		return ret;
 	dbio_fill(buf->map + (offset & ~7ul), len, ++seed, pos);
-	ret = dbio_io(ring, true, fd, offset, len, pos, 0, fixed);
+	ret = dbio_io(ring, true, fd, buf->base + offset, len, pos, 0, fixed);
 	if (ret != (int)len) {
 		ksft_print_msg("write of %u at %llu returned %d\n", len,
 			       (unsigned long long)pos, ret);
@@ -79,7 +79,7 @@ static int one(struct io_uring *ring, struct dbio_buf *buf, size_t offset, unsig
 	if (offset)
 		buf->map[offset - 1] = 0x5a;
 	buf->map[offset + len] = 0x5b;
-	ret = dbio_io(ring, false, fd, offset, len, pos, 0, fixed);
+	ret = dbio_io(ring, false, fd, buf->base + offset, len, pos, 0, fixed);
 	if (ret != (int)len) {
 		ksft_print_msg("read of %u at %llu returned %d\n", len,
 			       (unsigned long long)pos, ret);
@@ -122,7 +122,7 @@ static int ring_open(struct io_uring *ring, int m, struct dbio_buf *buf)
 	if (modes[m].fixed_file)
 		ret = io_uring_register_files(ring, &dev, 1);
 	if (!ret)
-		ret = dbio_register(ring, 0, buf->fd, dev);
+		ret = dbio_register_buf(ring, 0, buf, dev);
 	if (ret)
 		io_uring_queue_exit(ring);
 	return ret;
@@ -197,7 +197,7 @@ static void in_flight(const char *kind, struct dbio_buf *buf, int m)
 	if (!ret && modes[m].fixed_file)
 		ret = io_uring_register_files(&ring, &dev, 1);
 	if (!ret)
-		ret = dbio_register(&ring, 0, buf->fd, dev);
+		ret = dbio_register_buf(&ring, 0, buf, dev);
 	for (i = 0; i < NR; i++)
 		order[i] = i;
 	for (write = 1; !ret && write >= 0; write--) {
@@ -217,8 +217,8 @@ static void in_flight(const char *kind, struct dbio_buf *buf, int m)
 		for (i = 0; i < NR; i++) {
 			struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
 
-			dbio_prep(sqe, write, modes[m].fixed_file ? 0 : dev, order[i] * LEN, LEN,
-				  order[i] * LEN, 0);
+			dbio_prep(sqe, write, modes[m].fixed_file ? 0 : dev,
+				  buf->base + order[i] * LEN, LEN, order[i] * LEN, 0);
 			if (modes[m].fixed_file)
 				sqe->flags |= IOSQE_FIXED_FILE;
 		}

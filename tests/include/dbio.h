@@ -34,9 +34,10 @@
 #include <linux/fs.h>
 
 struct dbio_buf {
-	int fd;
+	int fd;		/* -1: ordinary memory, for comparison */
 	size_t size;
 	uint8_t *map;	/* NULL if the dma-buf cannot be mapped */
+	size_t base;	/* what io_uring wants added to an offset in the buffer */
 };
 
 static inline int dbio_udmabuf(struct dbio_buf *buf, size_t size, unsigned int memfd_flags)
@@ -86,12 +87,25 @@ static inline int dbio_heap(struct dbio_buf *buf, const char *name, size_t size,
 	return 0;
 }
 
-/* "udmabuf", "udmabuf-huge" or "heap:NAME" */
+/* memory for plain I/O */
+static inline void *dbio_mem(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* "udmabuf", "udmabuf-huge", "heap:NAME", or "memory" for an ordinary buffer */
 static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t size)
 {
 	int ret;
 
 	*buf = (struct dbio_buf){ .fd = -1, .size = size };
+	if (!strcmp(kind, "memory")) {
+		buf->map = dbio_mem(size);
+		buf->base = (size_t)buf->map;
+		return buf->map ? 0 : -ENOMEM;
+	}
 	if (!strcmp(kind, "udmabuf"))
 		ret = dbio_udmabuf(buf, size, 0);
 	else if (!strcmp(kind, "udmabuf-huge"))
@@ -153,6 +167,19 @@ static inline int dbio_unregister(struct io_uring *ring, unsigned int slot)
 	int ret = dbio_update(ring, slot, &desc, 1, IORING_RSRC_UPDATE_EXTENDED);
 
 	return ret < 0 ? ret : 0;
+}
+
+/* put a buffer of either sort in a slot */
+static inline int dbio_register_buf(struct io_uring *ring, unsigned int slot,
+				    const struct dbio_buf *buf, int target_fd)
+{
+	struct iovec iov = { .iov_base = buf->map, .iov_len = buf->size };
+	int ret;
+
+	if (buf->fd >= 0)
+		return dbio_register(ring, slot, buf->fd, target_fd);
+	ret = io_uring_register_buffers_update_tag(ring, slot, &iov, NULL, 1);
+	return ret < 0 ? ret : ret == 1 ? 0 : -EIO;
 }
 
 /* a ring with @slots empty buffer slots */
@@ -231,14 +258,6 @@ static inline int dbio_pwrite(int fd, const void *buf, size_t len, uint64_t pos)
 		pos += ret;
 	}
 	return 0;
-}
-
-/* memory for plain I/O */
-static inline void *dbio_mem(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
 }
 
 /* every 8 bytes tell the seed and where they belong */
