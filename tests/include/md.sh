@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0
+# md arrays for test scripts; source tap.sh first. No udev in the VM: arrays are
+# called by their kernel names (md0), which mdadm then makes the nodes of.
+
+# array NAME LEVEL [OPTIONS of mdadm --create] -- DEVICE...: made and, where the
+# level has anything to be made equal, in sync. -x N: the last N are spares;
+# --write-mostly and its like may stand between the devices.
+array()
+{
+	local name=$1 level=$2 n=0 options='' word
+
+	shift 2
+	while [ "$1" != -- ]; do
+		case $1 in
+		-x) n=$((n - $2)); options="$options --spare-devices=$2"; shift ;;
+		*) options="$options $1" ;;
+		esac
+		shift
+	done
+	shift
+	for word in "$@"; do
+		case $word in
+		--*) ;;
+		*) n=$((n + 1)) ;;
+		esac
+	done
+	case $options in
+	*bitmap*) ;;
+	*) case $level in linear | raid0 | 0) ;; *) options="$options --bitmap=none" ;; esac ;;
+	esac
+	# shellcheck disable=SC2086
+	mdadm --create "/dev/$name" --run --quiet --metadata=1.2 --homehost=any --level="$level" \
+		--raid-devices=$n $options "$@" || return
+	settle "$name"
+}
+
+# md NAME FILE: one of the array's files in sysfs
+md()
+{
+	cat "/sys/block/$1/md/$2"
+}
+
+# settle NAME: until nothing is being synced. What a new member starts is on its
+# way for a moment before it shows.
+settle()
+{
+	local i=0 idle=0
+
+	[ -e "/sys/block/$1/md/sync_action" ] || return 0
+	while [ $idle -lt 4 ]; do
+		[ $i -lt 2400 ] || return 1
+		if [ "$(md "$1" sync_action)" = idle ]; then
+			idle=$((idle + 1))
+		else
+			idle=0
+		fi
+		i=$((i + 1))
+		sleep 0.05
+	done
+}
+
+# scrub NAME: the sectors that a check finds to differ
+scrub()
+{
+	settle "$1"
+	echo check >"/sys/block/$1/md/sync_action"
+	settle "$1"
+	md "$1" mismatch_cnt
+}
+
+# members NAME: kernel names of the members, in the order of their slots
+members()
+{
+	local dev
+
+	for dev in "/sys/block/$1"/md/dev-*; do
+		echo "$(cat "$dev/slot") ${dev##*/dev-}"
+	done | sort -n | sed 's/.* //'
+}
+
+# member_states NAME: "SLOT STATE" of all members, which should be as wanted
+member_states()
+{
+	local dev
+
+	for dev in "/sys/block/$1"/md/dev-*; do
+		echo "$(cat "$dev/slot") $(cat "$dev/state")"
+	done | sort -n | tr '\n' ';'
+}
+
+# blame NAME: what the array holds against its members: bad blocks and errors
+blame()
+{
+	local dev
+
+	for dev in "/sys/block/$1"/md/dev-*; do
+		sed "s|^|${dev##*/dev-} bad |" "$dev/bad_blocks" "$dev/unacknowledged_bad_blocks"
+		[ "$(cat "$dev/errors")" = 0 ] || echo "${dev##*/dev-} errors $(cat "$dev/errors")"
+	done
+}
+
+# sound TEXT NAME MEMBERS: the array has so many members and nothing against
+# them, its copies are equal, read one by one, and a check finds nothing
+sound()
+{
+	settle "$2"
+	same "$1: members" "$(md "$2" degraded) $(grep -l '^in_sync' "/sys/block/$2"/md/dev-*/state | grep -c .)" "0 $3"
+	same "$1: bad blocks, errors" "$(blame "$2")" ""
+	case $(md "$2" level) in
+	raid1 | raid10) check "$1: copies are equal" /tests-bin/md/mirrors "$2" ;;
+	esac
+	same "$1: mismatches found by a check" "$(scrub "$2")" 0
+}
+
+# fail NAME DEVICE: and take it out
+fail()
+{
+	mdadm --quiet "/dev/$1" --fail "$2" && settle "$1" &&
+		mdadm --quiet "/dev/$1" --remove "$2" 2>/tmp/md.fail || cat /tmp/md.fail >&2
+}
+
+# stop NAME [DEVICE...]: and forget that these were members. It may take a
+# moment for the last user to be gone.
+stop()
+{
+	local name=$1 i=0
+
+	shift
+	until mdadm --stop --quiet "/dev/$name" 2>/tmp/md.stop; do
+		i=$((i + 1))
+		[ $i -lt 40 ] || { cat /tmp/md.stop >&2; return 1; }
+		sleep 0.05
+	done
+	[ $# = 0 ] || mdadm --zero-superblock --quiet "$@"
+}
+
+# pci MEMBER: name of the PCI device of an NVMe disk
+pci()
+{
+	basename "$(readlink -f "/sys/block/$(disk "$1")/device/device")"
+}
+
+# inject DISK OP STATUS [START NR]: errors for bios to the disk; see the kernel's
+# Documentation/block/error-injection.rst. OP none: no more.
+inject()
+{
+	local file=/sys/kernel/debug/block/$1/error_injection
+
+	if [ "$2" = none ]; then
+		echo removeall >"$file"
+	else
+		echo "add,op=$2,status=$3${4:+,start=$4}${5:+,nr_sectors=$5}" >"$file"
+	fi
+}
+
+# lives TEXT NAME DEVICE [OPTIONS of matrix]: data on a redundant array that is
+# whole, without the member DEVICE, while that is rebuilt, and after it came
+# back to a bitmap. BUFFERS: kinds of buffer, the first alone after a fault.
+lives()
+{
+	local text=$1 name=$2 dev=$3 n all=${BUFFERS:-udmabuf}
+
+	shift 3
+	n=$(members "$name" | grep -c .)
+	tap "$text" /tests-bin/data/matrix "/dev/$name" quick buffer="$all" "$@"
+	set -- buffer="${all%%,*}" "$@"
+	sound "$text" "$name" "$n"
+
+	fail "$name" "$dev"
+	tap "$text, a member failed" /tests-bin/data/matrix "/dev/$name" quick "$@"
+
+	# slow enough to be under way all the time
+	md_speed "$name" 1000
+	mdadm --zero-superblock "$dev"
+	mdadm --quiet "/dev/$name" --add "$dev"
+	wait_sync "$name" recover
+	tap "$text, rebuilding" /tests-bin/data/matrix "/dev/$name" quick "$@"
+	same "$text, rebuilding: still" "$(md "$name" sync_action)" recover
+	md_speed "$name" 1000000
+	sound "$text, rebuilt" "$name" "$n"
+
+	mdadm --quiet --grow "/dev/$name" --bitmap=internal
+	fail "$name" "$dev"
+	tap "$text, failed with a bitmap" /tests-bin/data/matrix "/dev/$name" quick "$@"
+	mdadm --quiet "/dev/$name" --re-add "$dev"
+	sound "$text, added again" "$name" "$n"
+	tap "$text, added again" /tests-bin/data/matrix "/dev/$name" quick "$@"
+	sound "$text, in the end" "$name" "$n"
+}
+
+# md_speed NAME KIB: of resync, per second
+md_speed()
+{
+	echo "$2" >"/sys/block/$1/md/sync_speed_max"
+	echo "$2" >"/sys/block/$1/md/sync_speed_min"
+}
+
+# wait_sync NAME ACTION: until it has begun
+wait_sync()
+{
+	local i=0
+
+	while [ "$(md "$1" sync_action)" != "$2" ] && [ $i -lt 100 ]; do
+		i=$((i + 1))
+		sleep 0.05
+	done
+}
