@@ -3,6 +3,7 @@
  * An exporter of dma-bufs that are moved, revoked and held when a test asks for
  * it, and that notices importers who do not let go.
  */
+#include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
@@ -17,6 +18,7 @@
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/sync_file.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -30,6 +32,7 @@
  * @flags: DMABUF_TEST_*
  * @fail_maps: the number of mappings yet to be failed
  * @fail_error: how, a negative errno
+ * @fail_device: whose, empty if everybody's
  * @revoked: no mappings until further notice
  * @maps: mappings made so far
  * @moves: moves made so far
@@ -45,6 +48,7 @@ struct dmabuf_test_buf {
 	u32		flags;
 	u32		fail_maps;
 	int		fail_error;
+	char		fail_device[DMABUF_TEST_NAME_LEN];
 	bool		revoked;
 	u64		maps;
 	u64		moves;
@@ -114,6 +118,17 @@ static struct page **dmabuf_test_alloc_pages(unsigned long nr, u32 flags)
 
 /* dma_buf_ops */
 
+static bool dmabuf_test_map_fails(struct dmabuf_test_buf *buf,
+				  struct device *dev)
+{
+	if (!buf->fail_maps)
+		return false;
+	if (*buf->fail_device && strcmp(buf->fail_device, dev_name(dev)))
+		return false;
+	buf->fail_maps--;
+	return true;
+}
+
 static struct sg_table *dmabuf_test_map(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {
@@ -123,10 +138,8 @@ static struct sg_table *dmabuf_test_map(struct dma_buf_attachment *attach,
 
 	if (buf->revoked)
 		return ERR_PTR(-ENODEV);
-	if (buf->fail_maps) {
-		buf->fail_maps--;
+	if (dmabuf_test_map_fails(buf, attach->dev))
 		return ERR_PTR(buf->fail_error);
-	}
 	/* as with exporters that keep the table in the attachment */
 	if (WARN_ON_ONCE(attach->priv))
 		return ERR_PTR(-EBUSY);
@@ -386,6 +399,7 @@ static int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
 			break;
 		buf->fail_error = -lower_32_bits(op->arg);
 		buf->fail_maps = upper_32_bits(op->arg);
+		strscpy(buf->fail_device, op->device);
 		ret = 0;
 		break;
 	case DMABUF_TEST_HOLD:
@@ -506,6 +520,9 @@ static long dmabuf_test_op(struct dmabuf_test_op __user *arg)
 
 	if (copy_from_user(&op, arg, sizeof(op)))
 		return -EFAULT;
+	if (strnlen(op.device, sizeof(op.device)) == sizeof(op.device) ||
+	    (*op.device && op.op != DMABUF_TEST_FAIL_MAPS))
+		return -EINVAL;
 	dmabuf = dmabuf_test_get(op.dmabuf_fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);

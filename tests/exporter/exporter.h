@@ -45,7 +45,8 @@ struct dmabuf_test_create {
  * @DMABUF_TEST_REVOKE: take the buffer away and refuse to map it, with -ENODEV;
  *	result as above
  * @DMABUF_TEST_UNREVOKE: allow mappings again, without a notice to anybody
- * @DMABUF_TEST_FAIL_MAPS: fail the next mappings, see DMABUF_TEST_FAIL()
+ * @DMABUF_TEST_FAIL_MAPS: fail the next mappings, see DMABUF_TEST_FAIL(); those
+ *	for &dmabuf_test_op.device alone if it names one
  * @DMABUF_TEST_HOLD: hold the reservation lock for arg milliseconds
  * @DMABUF_TEST_FENCE: the contents are on their way until the fence of the
  *	sync_file arg signals
@@ -62,18 +63,24 @@ enum dmabuf_test_op_code {
 /* arg of DMABUF_TEST_FAIL_MAPS: @nr mappings, a positive errno */
 #define DMABUF_TEST_FAIL(nr, error)	((__u64)(nr) << 32 | (error))
 
+/* with the terminating 0 */
+#define DMABUF_TEST_NAME_LEN	32
+
 /**
  * struct dmabuf_test_op - DMABUF_TEST_OP
  * @dmabuf_fd: a dma-buf of this device
  * @op: an &enum dmabuf_test_op_code
  * @arg: its argument, else 0
  * @result: out
+ * @device: name of the device that is meant, as in /sys/bus/pci/devices; empty:
+ *	every device
  */
 struct dmabuf_test_op {
 	__s32	dmabuf_fd;
 	__u32	op;
 	__u64	arg;
 	__u64	result;
+	char	device[DMABUF_TEST_NAME_LEN];
 };
 
 /**
