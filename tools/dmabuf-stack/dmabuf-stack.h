@@ -94,17 +94,32 @@ void ring_queue(struct ring *r, struct io *io);
 struct io *ring_wait(struct ring *r);
 int ring_do(struct ring *r, struct io *io);
 
-/* map.c: where dm-linear, dm-stripe and partitions put a sector */
+/* map.c: where dm-linear, dm-stripe, partitions and mirrors put a sector */
 
+struct leg {
+	dev_t dev;		/* 0: missing, or not in sync */
+	dev_t meta;		/* of dm-raid */
+	uint64_t start;
+	char health;		/* of dm-raid: A, a (not in sync), D (dead) */
+};
+
+/*
+ * Chunks go from leg to leg, each of them to @near legs one after the other. All
+ * that is repeated @far times, @stride further on and @near legs further round
+ * (within @set legs, with what is left over in the last set), either after
+ * everything or, if @offset, after each row.
+ */
 struct target {
 	uint64_t start, len;
 	char type[16];
+	char level[16];		/* of dm-raid */
 	uint64_t chunk;
-	unsigned int nr;	/* stripes; 0: not a target that can be followed */
-	struct {
-		dev_t dev;
-		uint64_t start;
-	} *stripe;
+	unsigned int near, far, set;
+	uint64_t stride;
+	bool offset;
+	bool followed;
+	unsigned int nr;	/* of legs */
+	struct leg *leg;
 };
 
 struct table {
@@ -120,14 +135,24 @@ struct extent {
 typedef const struct table *(*table_lookup)(dev_t dev);
 
 bool target_parse(struct target *t, const char *type, const char *params);
+struct target *table_add(struct table *t, const char *type, unsigned int legs);
 struct table *table_parse(const void *specs, size_t size, unsigned int count);
 void table_free(struct table *t);
-void map_walk(table_lookup lookup, struct extent *e);
+const struct target *table_find(const struct table *table, uint64_t sector);
+bool map_walk(table_lookup lookup, struct extent *e, unsigned int copy);
 
 /* dm.c */
 
 const struct table *table_of(dev_t dev);
 bool dm_types(dev_t dev, char *out, size_t size);
+bool dm_state(dev_t dev, char *out, size_t size);
+bool dm_member_state(dev_t dev, dev_t member, char *out, size_t size);
+
+/* md.c */
+
+struct table *md_load(dev_t dev);
+bool md_state(const char *dir, char *out, size_t size);
+bool md_member_state(const char *dir, const char *member, char *out, size_t size);
 
 /* stack.c: the devices under a device, and which of them takes dma-bufs */
 
@@ -138,9 +163,11 @@ struct layer {
 	char name[128];
 	char kind[160];
 	char reason[256];
+	char state[64];		/* of an array, or of a member in it */
 	dev_t dev;
 	bool capable;
 	bool feature;		/* has a limit for dma-bufs, be it 0 */
+	bool idle;		/* a spare, or failed: what it can does not matter */
 	uint64_t max_kb;
 	unsigned int nr;
 	struct layer **member;

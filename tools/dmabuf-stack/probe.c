@@ -77,18 +77,20 @@ static const char *max_command(const struct layer *l, char out[static 24])
 }
 
 struct widths {
-	int name, kind;
+	int name, kind, state;
 };
 
 /* Each level of the tree takes two columns. */
 static void measure(const struct layer *l, int depth, struct widths *w)
 {
-	int name = 2 * depth + strlen(l->name), kind = strlen(l->kind);
+	int name = 2 * depth + strlen(l->name), kind = strlen(l->kind), state = strlen(l->state);
 
 	if (name > w->name)
 		w->name = name;
 	if (kind > w->kind)
 		w->kind = kind;
+	if (state > w->state)
+		w->state = state;
 	for (unsigned int i = 0; i < l->nr; i++)
 		measure(l->member[i], depth + 1, w);
 }
@@ -98,9 +100,11 @@ static void print_layer(const struct layer *l, const char *indent, const char *b
 {
 	char max[24], below[256];
 
-	printf("%s%s%-*s  %-*s  %-7s  %7s%s%s\n", indent, branch,
-	       w->name - 2 * depth, l->name, w->kind, l->kind, l->capable ? "yes" : "no",
-	       max_command(l, max), *l->reason ? "  " : "", l->reason);
+	printf("%s%s%-*s  %-*s  ", indent, branch, w->name - 2 * depth, l->name, w->kind, l->kind);
+	if (w->state)
+		printf("%-*s  ", w->state, l->state);
+	printf("%-7s  %7s%s%s\n", l->capable ? "yes" : "no", max_command(l, max),
+	       *l->reason ? "  " : "", l->reason);
 	snprintf(below, sizeof(below), "%s%s", indent,
 		 !*branch ? "" : !strcmp(branch, "├─") ? "│ " : "  ");
 	for (unsigned int i = 0; i < l->nr; i++)
@@ -109,10 +113,14 @@ static void print_layer(const struct layer *l, const char *indent, const char *b
 
 static void print_tree(const struct layer *l)
 {
-	struct widths w = { strlen("NAME"), strlen("KIND") };
+	struct widths w = { strlen("NAME"), strlen("KIND"), 0 };
 
 	measure(l, 0, &w);
-	printf("%-*s  %-*s  DMA-BUF  MAX-CMD  REASON\n", w.name, "NAME", w.kind, "KIND");
+	printf("%-*s  %-*s  ", w.name, "NAME", w.kind, "KIND");
+	/* only where there is an array */
+	if (w.state)
+		printf("%-*s  ", w.state, "STATE");
+	puts("DMA-BUF  MAX-CMD  REASON");
 	print_layer(l, "", "", 0, &w);
 }
 
@@ -121,6 +129,7 @@ static void json_layer(struct json *j, const char *key, const struct layer *l)
 	json_begin(j, key, '{');
 	json_str(j, "name", l->name);
 	json_str(j, "kind", l->kind);
+	json_str(j, "state", *l->state ? l->state : NULL);
 	json_bool(j, "capable", l->capable);
 	json_str(j, "reason", *l->reason ? l->reason : NULL);
 	json_num(j, "max_command_kb", l->max_kb);

@@ -128,8 +128,12 @@ static void layer_reason(struct layer *l, bool feature)
 		snprintf(out, size, "kernel without dma-buf block I/O");
 		return;
 	}
+	if (!strcmp(l->state, "inactive")) {
+		snprintf(out, size, "the array is not running");
+		return;
+	}
 	for (unsigned int i = 0; i < l->nr; i++) {
-		if (!l->member[i]->capable) {
+		if (!l->member[i]->capable && !l->member[i]->idle) {
 			snprintf(out, size, "member %s cannot", l->member[i]->name);
 			return;
 		}
@@ -185,6 +189,27 @@ static void add_members(struct layer *l, const char *dir)
 		free(entry);
 }
 
+/* What an array is up to, and what each member is to it. */
+static void layer_states(struct layer *l)
+{
+	const size_t size = sizeof(l->state);
+	bool dm = !strncmp(l->kind, "dm", 2);
+
+	if (dm)
+		dm_state(l->dev, l->state, size);
+	else if (!md_state(l->path, l->state, size))
+		return;
+	for (unsigned int i = 0; i < l->nr; i++) {
+		struct layer *m = l->member[i];
+
+		if (dm)
+			m->idle = !dm_member_state(l->dev, m->dev, m->state, size);
+		else
+			m->idle = !md_member_state(l->path, strrchr(m->path, '/') + 1, m->state,
+						   size);
+	}
+}
+
 static struct layer *layer_walk(const char *path)
 {
 	struct layer *l = calloc(1, sizeof(*l));
@@ -216,6 +241,7 @@ static struct layer *layer_walk(const char *path)
 		}
 	}
 	l->capable = l->max_kb;
+	layer_states(l);
 	return l;
 }
 
@@ -245,7 +271,7 @@ const struct layer *stack_blame(const struct layer *l)
 	if (l->capable)
 		return NULL;
 	for (unsigned int i = 0; i < l->nr; i++)
-		if (!l->member[i]->capable)
+		if (!l->member[i]->capable && !l->member[i]->idle)
 			return stack_blame(l->member[i]);
 	return l;
 }

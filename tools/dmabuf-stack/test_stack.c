@@ -12,12 +12,28 @@
 
 bool dm_types(dev_t dev, char *out, size_t size)
 {
-	static const char * const types[] = { "linear, striped", "crypt" };
+	static const char * const types[] = { "linear, striped", "crypt", "raid (raid1)" };
 
-	if (minor(dev) > 1)
+	if (minor(dev) > 2)
 		return false;
 	snprintf(out, size, "%s", types[minor(dev)]);
 	return true;
+}
+
+bool dm_state(dev_t dev, char *out, size_t size)
+{
+	if (minor(dev) != 2)
+		return false;
+	snprintf(out, size, "1/2 in sync");
+	return true;
+}
+
+bool dm_member_state(dev_t dev, dev_t member, char *out, size_t size)
+{
+	if (minor(dev) != 2)
+		return true;
+	snprintf(out, size, "%s", minor(member) ? "1" : "failed 0");
+	return minor(member) != 0;
 }
 
 static void sh(const char *fmt, ...)
@@ -77,6 +93,19 @@ static void build(void)
 	sh("mkdir devices/md5/md; echo raid1 > devices/md5/md/level");
 	slave("md5", "dm-0");
 	slave("md5", "loop3");
+	sh("cd devices/md5/md; echo clean > array_state; echo 1 > degraded; echo 2 > raid_disks; "
+	   "mkdir dev-dm-0 dev-loop3; echo 0 > dev-dm-0/slot; echo in_sync > dev-dm-0/state; "
+	   "echo 1 > dev-loop3/slot; echo spare > dev-loop3/state");
+
+	disk("md6", "9:6", "0");
+	sh("mkdir -p devices/md6/md/dev-loop3; cd devices/md6/md; echo inactive > array_state; "
+	   "echo none > dev-loop3/slot; echo spare > dev-loop3/state");
+	slave("md6", "loop3");
+
+	disk("dm-2", "253:2", "0");
+	sh("mkdir devices/dm-2/dm; echo vg-raid > devices/dm-2/dm/name");
+	slave("dm-2", "nvme0n1");
+	slave("dm-2", "loop3");
 	disk("zram0", "252:0", NULL);
 	sh("cd devices/nvme1n1; mkdir multipath nvme1c0n1 nvme1c1n1; cp -r queue nvme1c0n1; "
 	   "cp -r queue nvme1c1n1; ln -s ../nvme1c0n1 ../nvme1c1n1 multipath");
@@ -123,6 +152,19 @@ int main(void)
 	ok(stack_blame(l) == l->member[1] &&
 	   reason(l->member[1], "driver \"loop\" has no dma-buf support"), "... the leaf is to blame");
 	ok(stack_leaves(l) == 3, "three disks");
+	ok(!strcmp(l->state, "1/2 in sync") && !strcmp(l->member[0]->state, "0") &&
+	   !strcmp(l->member[1]->state, "rebuilding 1"), "states of an array and its members");
+	stack_free(l);
+
+	l = stack_walk(makedev(9, 6));
+	ok(l->member[0]->idle && reason(l, "the array is not running") && stack_blame(l) == l,
+	   "an array that is not running");
+	stack_free(l);
+
+	l = stack_walk(makedev(253, 2));
+	ok(!strcmp(l->kind, "dm raid (raid1)") && !strcmp(l->state, "1/2 in sync") &&
+	   !strcmp(l->member[1]->state, "failed 0"), "dm-raid");
+	ok(reason(l, "member loop3 cannot"), "... a failed member is no reason, another is");
 	stack_free(l);
 
 	l = stack_walk(makedev(259, 2));

@@ -37,6 +37,8 @@ struct verify {
 	size_t span;		/* the part of the buffer that a piece has */
 	char *plain;
 	struct checks checks;
+	const char *stopped;	/* the type of target where a walk ended */
+	bool missing;		/* some copies are on no member */
 };
 
 struct work {
@@ -291,24 +293,61 @@ static struct check *member_check(struct verify *v, dev_t dev)
 	return c;
 }
 
-static void check_members(struct verify *v)
+/* Why the walk ends at a device that is no disk; NULL where it does not. */
+static const char *not_followed(dev_t dev, uint64_t sector)
+{
+	const struct table *table = table_of(dev);
+	const struct target *t = table ? table_find(table, sector) : NULL;
+
+	return t && !t->followed ? *t->level ? t->level : t->type : NULL;
+}
+
+/* Looks at one copy of everything. Returns whether there is such a copy. */
+static bool check_copy(struct verify *v, unsigned int copy)
 {
 	struct extent e;
+	bool found = false;
 
 	for (uint64_t pos = 0; pos < v->length; pos += e.len * SECTOR_SIZE) {
 		uint64_t len = v->length - pos < PLAIN_SIZE ? v->length - pos : PLAIN_SIZE;
+		const char *type;
 		struct check *c;
 
 		e = (struct extent) { v->dev.dev, pos / SECTOR_SIZE, len / SECTOR_SIZE };
-		map_walk(table_of, &e);
-		if (e.dev == v->dev.dev) {
-			check_add(&v->checks, "members", "-");
-			return;
+		if (!map_walk(table_of, &e, copy))
+			continue;
+		found = true;
+		if (!e.dev) {
+			v->missing = true;
+			continue;
 		}
+		type = not_followed(e.dev, e.sector);
+		if (type && !v->stopped)
+			v->stopped = type;
+		if (e.dev == v->dev.dev)
+			continue;
 		c = member_check(v, e.dev);
 		read_plain(v, c->fd, c->name, e.sector * SECTOR_SIZE, e.len * SECTOR_SIZE);
 		check_data(&v->checks, c, v->plain, pos, e.len * SECTOR_SIZE);
 	}
+	return found;
+}
+
+static void check_members(struct verify *v)
+{
+	const struct check *last = v->checks.head;
+	unsigned int copy = 0;
+
+	while (last->next)
+		last = last->next;
+	while (check_copy(v, copy))
+		copy++;
+	if (!last->next)
+		check_add(&v->checks, "members", "-");
+	if (v->stopped)
+		warnx("%s: not compared below a device of type %s", v->path, v->stopped);
+	if (v->missing)
+		warnx("%s: copies on members that are not in sync are not compared", v->path);
 }
 
 static void prepare(struct verify *v)
