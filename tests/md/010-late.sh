@@ -5,7 +5,7 @@
 #
 # One copy of a write is on its member when the exporter takes the buffer away from
 # the other: held up in a suspended dm volume below, as it may be in a queue for a
-# moment anywhere else.
+# moment anywhere else. And the same before the write: then no copy is written.
 #
 #	md0, level 1 or 10
 #	├─member/0		at once
@@ -83,6 +83,31 @@ begin md0 1 --bitmap=internal --write-behind=64 -- $m/0 --write-mostly $v/late1
 same "raid1 with write-behind: the write waits for all members" \
 	"$(held 65536 late1 -- unmap="$(pci $m/1)")" right
 sound "raid1 with write-behind" md0 2
+stop md0 $m/0 $v/late1
+
+# what can be known beforehand fails beforehand
+beforehand()
+{
+	local was
+
+	was=$(awk '{ print $7 }' "/sys/block/$(disk $m/0)/stat")
+	same "$1: a write that a member cannot do" \
+		"$($late /dev/md0 write 65536 first unmap="$(pci $m/1)" -- true)" ESTALE
+	same "$1: nothing of it is written" \
+		$(($(awk '{ print $7 }' "/sys/block/$(disk $m/0)/stat") - was)) 0
+	same "$1: reads are done by the others" \
+		"$(for i in 1 2 3 4 5 6 7 8; do
+			$late /dev/md0 read 524288 first unmap="$(pci $m/1)" -- true
+		done | sort -u)" right
+}
+
+begin md0 1 -- $m/0 $v/late1
+beforehand raid1
+sound "raid1, beforehand" md0 2
+stop md0 $m/0 $v/late1
+begin md0 10 --chunk=64 -- $m/0 $v/late1
+beforehand raid10
+sound "raid10, beforehand" md0 2
 stop md0 $m/0 $v/late1
 
 for layout in n2 f2 o2; do

@@ -3,11 +3,11 @@
  * What the exporter does to a request that has reached some of its devices, and
  * others not yet.
  *
- *	late DEVICE read|write BYTES [unmap=PCI-DEVICE] [revoke] -- COMMAND...
+ *	late DEVICE read|write BYTES [first] [unmap=PCI-DEVICE] [revoke] -- COMMAND...
  *
- * Submits one request, does to the dma-buf what is asked for, runs the command,
- * which lets the request go on, and prints how it ended: "right", "wrong" if the
- * data is, or the name of an errno.
+ * Submits one request, does to the dma-buf what is asked for (first: before that),
+ * runs the command, which lets the request go on, and prints how it ended:
+ * "right", "wrong" if the data is, or the name of an errno.
  */
 #include "dbio.h"
 #include <sys/wait.h>
@@ -17,6 +17,8 @@
 #define POS	(1u << 20)
 
 static int test_dev;
+static const char *unmap;
+static bool revoked;
 
 static void op(int dmabuf, unsigned int code, uint64_t arg, const char *device)
 {
@@ -30,6 +32,16 @@ static void op(int dmabuf, unsigned int code, uint64_t arg, const char *device)
 	}
 }
 
+static void take_away(int dmabuf)
+{
+	if (unmap) {
+		op(dmabuf, DMABUF_TEST_FAIL_MAPS, DMABUF_TEST_FAIL(1u << 20, EINVAL), unmap);
+		op(dmabuf, DMABUF_TEST_MOVE, 0, NULL);
+	}
+	if (revoked)
+		op(dmabuf, DMABUF_TEST_REVOKE, 0, NULL);
+}
+
 static void fail(const char *what, int ret)
 {
 	printf("%s: %s\n", what, strerrorname_np(-ret));
@@ -39,10 +51,9 @@ static void fail(const char *what, int ret)
 int main(int argc, char **argv)
 {
 	struct dmabuf_test_create create = { .fd_flags = O_RDWR | O_CLOEXEC };
-	bool write, revoke = false;
+	bool write, first = false;
 	struct io_uring_cqe *cqe;
 	struct io_uring ring;
-	char *unmap = NULL;
 	uint8_t *mem, *map;
 	int dev, ret, i;
 	size_t len;
@@ -54,8 +65,8 @@ int main(int argc, char **argv)
 	for (i = 4; i < argc && strcmp(argv[i], "--"); i++) {
 		if (!strncmp(argv[i], "unmap=", 6))
 			unmap = argv[i] + 6;
-		else
-			revoke |= !strcmp(argv[i], "revoke");
+		revoked |= !strcmp(argv[i], "revoke");
+		first |= !strcmp(argv[i], "first");
 	}
 	create.size = (len + 4095) & -4096;
 	test_dev = open(DMABUF_TEST_DEVICE, O_RDWR | O_CLOEXEC);
@@ -70,19 +81,18 @@ int main(int argc, char **argv)
 	if (ret || map == MAP_FAILED)
 		fail("registration", ret);
 	dbio_fill(map, len, getpid() + time(NULL), POS);
+	if (first)
+		take_away(create.fd);
 
 	dbio_prep(io_uring_get_sqe(&ring), write, dev, 0, len, POS, 0);
 	if (io_uring_submit(&ring) != 1)
 		fail("submit", -EIO);
-	usleep(300000);
-	if (!io_uring_peek_cqe(&ring, &cqe))
-		fail("too early", -EALREADY);
-	if (unmap) {
-		op(create.fd, DMABUF_TEST_FAIL_MAPS, DMABUF_TEST_FAIL(1u << 20, EINVAL), unmap);
-		op(create.fd, DMABUF_TEST_MOVE, 0, NULL);
+	if (!first) {
+		usleep(300000);
+		if (!io_uring_peek_cqe(&ring, &cqe))
+			fail("too early", -EALREADY);
+		take_away(create.fd);
 	}
-	if (revoke)
-		op(create.fd, DMABUF_TEST_REVOKE, 0, NULL);
 
 	fflush(stdout);
 	if (!fork()) {
