@@ -146,7 +146,8 @@ int md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		       bool wait)
 {
 	struct mddev *mddev = bdev->bd_disk->private_data;
-	const char *why = NULL;
+	const char *why = NULL, *copies = NULL;
+	int ret;
 
 	if (wait)
 		flush_work(&mddev->dmabuf_work);
@@ -156,11 +157,23 @@ int md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		why = "inactive array";
 	else if (!mddev->pers->dmabuf)
 		why = mddev->pers->head.name;
+	else if (mddev->pers->dmabuf_cpu)
+		copies = mddev->pers->head.name;
 	spin_unlock(&mddev->lock);
 	if (why) {
 		dma_buf_io_notice(ctx, "md: %s: %s cannot carry dma-buf I/O\n",
 				  mdname(mddev), why);
 		return -EOPNOTSUPP;
+	}
+	/* first, because it may move the buffer to where the CPU can see it */
+	if (copies) {
+		ret = dma_buf_io_vmap(ctx, wait ? DMA_BUF_IO_WAIT :
+						  DMA_BUF_IO_TRY);
+		if (ret == -EOPNOTSUPP)
+			dma_buf_io_notice(ctx, "md: %s: %s needs a CPU mapping of the dma-buf, which its exporter does not offer\n",
+					  mdname(mddev), copies);
+		if (ret)
+			return ret;
 	}
 	return md_dmabuf_bind(mddev, ctx, wait);
 }

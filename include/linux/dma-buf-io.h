@@ -15,6 +15,7 @@
 #include <linux/bio.h>
 #include <linux/completion.h>
 #include <linux/dma-direction.h>
+#include <linux/iosys-map.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
@@ -29,6 +30,20 @@ struct dma_buf_attachment;
 struct dma_buf_io_leaf;
 struct file;
 struct sg_table;
+
+/**
+ * struct dma_buf_io_cpu_queue - bios whose next step may wait for the exporter
+ * @ctx: the registration
+ * @lock: protects @bios
+ * @bios: bios to begin, or to end, CPU access for
+ * @work: does it
+ */
+struct dma_buf_io_cpu_queue {
+	struct dma_buf_io_ctx	*ctx;
+	spinlock_t		lock;	/* bios */
+	struct bio_list		bios;
+	struct work_struct	work;
+};
 
 /**
  * struct dma_buf_io_ctx - one registration of a dma-buf
@@ -48,6 +63,11 @@ struct sg_table;
  * @park_work: brings the mappings back and sends @parked on its way
  * @retry_delay: jiffies until the next attempt, 0 when none has failed
  * @give_up_at: jiffies at which bios that still have no mapping are failed
+ * @vmapped: there is a mapping for the CPU, see dma_buf_io_vmap().  Changed under
+ *	@lock
+ * @vmap: that mapping
+ * @cpu_begin: bios that are to be copied by the CPU
+ * @cpu_end: bios that have been
  * @release_work: tears the registration down outside the caller's locks
  *
  * A bio holds no reference: whoever submits it keeps the ctx until it completes.
@@ -68,6 +88,11 @@ struct dma_buf_io_ctx {
 	struct delayed_work	park_work;
 	unsigned long		retry_delay;
 	unsigned long		give_up_at;
+
+	bool			vmapped;
+	struct iosys_map	vmap;
+	struct dma_buf_io_cpu_queue cpu_begin;
+	struct dma_buf_io_cpu_queue cpu_end;
 
 	struct work_struct	release_work;
 };
@@ -234,6 +259,28 @@ struct dma_buf_io_binding *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
 dma_addr_t dma_buf_io_map_addr(const struct dma_buf_io_map *map, u64 offset,
 			       u64 *len);
 void dma_buf_io_park(struct dma_buf_io_ctx *ctx, struct bio_list *bios);
+
+/* The CPU's way to the data: for drivers that have to look at it */
+int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait);
+int dma_buf_io_begin_cpu_access(struct bio *bio);
+void dma_buf_io_begin_cpu_access_async(struct bio *bio);
+void dma_buf_io_end_cpu_access(struct bio *bio);
+void dma_buf_io_copy_from(struct dma_buf_io_ctx *ctx, u64 offset, void *to,
+			  size_t len);
+void dma_buf_io_copy_to(struct dma_buf_io_ctx *ctx, u64 offset,
+			const void *from, size_t len);
+
+/**
+ * dma_buf_io_vmapped - may the CPU look at the data?
+ * @ctx: the registration
+ *
+ * Context: any.
+ * Return: true if dma_buf_io_vmap() was done.  It stays so.
+ */
+static inline bool dma_buf_io_vmapped(struct dma_buf_io_ctx *ctx)
+{
+	return smp_load_acquire(&ctx->vmapped);
+}
 
 /**
  * dma_buf_io_put - the hardware is done with a command

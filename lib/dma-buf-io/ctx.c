@@ -35,7 +35,7 @@ EXPORT_SYMBOL_GPL(dma_buf_io_topology);
 static struct workqueue_struct *dma_buf_io_release_wq;
 
 /*
- * Empty the table.  @idle as in dma_buf_io_binding_destroy().
+ * Empty the table, and take the CPU's mapping away.  No bio is under way.
  */
 static void dma_buf_io_unbind_all(struct dma_buf_io_ctx *ctx)
 {
@@ -47,6 +47,7 @@ static void dma_buf_io_unbind_all(struct dma_buf_io_ctx *ctx)
 		xa_erase(&ctx->bindings, id);
 		dma_buf_io_binding_destroy(binding, true);
 	}
+	dma_buf_io_vunmap(ctx);
 	mutex_unlock(&ctx->lock);
 }
 
@@ -97,6 +98,7 @@ struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
 	kref_init(&ctx->ref);
 	INIT_WORK(&ctx->release_work, dma_buf_io_release_work);
 	dma_buf_io_park_init(ctx);
+	dma_buf_io_vmap_init(ctx);
 	return ctx;
 }
 

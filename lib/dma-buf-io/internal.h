@@ -26,4 +26,8 @@ bool dma_buf_io_transient(int error);
 unsigned long dma_buf_io_give_up_at(void);
 unsigned long dma_buf_io_backoff(unsigned long delay);
 
+/* vmap.c */
+void dma_buf_io_vmap_init(struct dma_buf_io_ctx *ctx);
+void dma_buf_io_vunmap(struct dma_buf_io_ctx *ctx);
+
 #endif /* _DMA_BUF_IO_INTERNAL_H */
