@@ -28,11 +28,13 @@ bool dm_table_supports_dmabuf(struct dm_table *t)
 }
 
 /*
- * Open files of the devices of a table, each of them once.
+ * Open files of the devices of a table, each of them once, and whether a target
+ * needs a mapping for the CPU.
  */
 struct dm_dmabuf_devices {
 	struct file **files;
 	unsigned int nr;
+	bool cpu;
 };
 
 static int dm_dmabuf_collect_device(struct dm_target *ti, struct dm_dev *dev,
@@ -79,6 +81,7 @@ static int dm_dmabuf_collect(struct mapped_device *md,
 			r = -EOPNOTSUPP;
 			break;
 		}
+		devices->cpu |= ti->dmabuf_needs_cpu;
 		r = ti->type->iterate_devices(ti, dm_dmabuf_collect_device,
 					      devices);
 	}
@@ -100,6 +103,14 @@ int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 	int r;
 
 	r = dm_dmabuf_collect(md, ctx, &devices);
+	/* first, because it may move the buffer to where the CPU can see it */
+	if (!r && devices.cpu) {
+		r = dma_buf_io_vmap(ctx, wait ? DMA_BUF_IO_WAIT :
+						DMA_BUF_IO_TRY);
+		if (r == -EOPNOTSUPP)
+			dma_buf_io_notice(ctx, DM_FMT("%s: parity needs a CPU mapping of the dma-buf, which its exporter does not offer"),
+					  dm_device_name(md));
+	}
 	for (unsigned int i = 0; i < devices.nr; i++) {
 		if (!r)
 			r = blk_dmabuf_register(file_bdev(devices.files[i]),
