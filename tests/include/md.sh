@@ -167,24 +167,24 @@ lives()
 	sound "$text" "$name" "$n"
 
 	fail "$name" "$dev"
-	tap "$text, a member failed" /tests-bin/data/matrix "/dev/$name" quick "$@"
+	tap "$text, a member failed" /tests-bin/data/matrix "/dev/$name" brief "$@"
 
 	# slow enough to be under way all the time
 	md_speed "$name" 1000
 	mdadm --zero-superblock "$dev"
 	mdadm --quiet "/dev/$name" --add "$dev"
 	wait_sync "$name" recover
-	tap "$text, rebuilding" /tests-bin/data/matrix "/dev/$name" quick "$@"
+	tap "$text, rebuilding" /tests-bin/data/matrix "/dev/$name" brief "$@"
 	same "$text, rebuilding: still" "$(md "$name" sync_action)" recover
 	md_speed "$name" 1000000
 	sound "$text, rebuilt" "$name" "$n"
 
 	mdadm --quiet --grow "/dev/$name" --bitmap=internal
 	fail "$name" "$dev"
-	tap "$text, failed with a bitmap" /tests-bin/data/matrix "/dev/$name" quick "$@"
+	tap "$text, failed with a bitmap" /tests-bin/data/matrix "/dev/$name" brief "$@"
 	mdadm --quiet "/dev/$name" --re-add "$dev"
 	sound "$text, added again" "$name" "$n"
-	tap "$text, added again" /tests-bin/data/matrix "/dev/$name" quick "$@"
+	tap "$text, added again" /tests-bin/data/matrix "/dev/$name" brief "$@"
 	sound "$text, in the end" "$name" "$n"
 }
 

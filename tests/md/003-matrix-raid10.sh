@@ -21,7 +21,7 @@ whole()
 	array md0 raid10 --layout="$layout" --chunk=64 -- "$@"
 	# where chunks meet, and the last ones
 	tap "$layout, $# members" /tests-bin/data/matrix /dev/md0 buffer="${BUFFERS:-udmabuf}" \
-		at=$((65536 * 7)),$(($(sectors /dev/md0) * 512 - 65536)) quick
+		at=$((65536 * 7)),$(($(sectors /dev/md0) * 512 - 65536)) brief
 	sound "$layout, $# members" md0 $#
 	stop md0 "$@"
 }

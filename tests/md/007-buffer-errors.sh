@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vm: --size 64M --timeout 900
+# kernel: both
+#
+# The buffer is out of reach for one member, for all, or now and then: that costs
+# no member and no sector, and leaves no copies that differ.
+. /tests/include/tap.sh
+. /tests/include/md.sh
+
+m0=/dev/member/0
+m1=/dev/member/1
+m2=/dev/member/2
+m3=/dev/member/3
+
+# trouble TEXT MEMBER SECONDS: on md0, with the buffer out of MEMBER's reach
+trouble()
+{
+	local text=$1 n
+
+	n=$(members md0 | grep -c .)
+	tap "$text" /tests-bin/md/unreachable /dev/md0 "$(pci "$2")" "$3"
+	sound "$text" md0 "$n"
+}
+
+# unread TEXT: one member after the other ends what it is to read with the status
+unread()
+{
+	local text=$1 dev
+
+	/tests-bin/data/io write /dev/md0 0 1048576 1 >/dev/null
+	for dev in $(members md0); do
+		inject "$dev" READ BUFFER
+		same "$text: read without $dev" "$(/tests-bin/data/io read /dev/md0 0 1048576 1)" ok
+		inject "$dev" none
+	done
+}
+
+array md0 raid1 -- $m0 $m1
+unread "raid1"
+trouble "raid1" $m1 2
+stop md0 $m0 $m1
+
+array md0 raid1 --bitmap=internal -- $m0 $m1 $m2
+trouble "raid1 of 3, bitmap" $m0 2
+stop md0 $m0 $m1 $m2
+
+array md0 raid1 --failfast --bitmap=internal -- $m0 $m1
+trouble "raid1, failfast" $m1 2
+stop md0 $m0 $m1
+
+array md0 raid1 --bitmap=internal --write-behind=256 -- $m0 --write-mostly $m1
+trouble "raid1, write-mostly and write-behind" $m1 2
+trouble "raid1, the other is write-mostly" $m0 2
+stop md0 $m0 $m1
+
+array md0 raid10 --chunk=64 -- $m0 $m1 $m2 $m3
+unread "raid10"
+trouble "raid10" $m2 2
+stop md0 $m0 $m1 $m2 $m3
+
+array md0 raid10 --layout=f2 --chunk=64 --bitmap=internal --failfast -- $m0 $m1 $m2
+trouble "raid10, far, bitmap, failfast" $m0 2
+stop md0 $m0 $m1 $m2
+
+same "nothing attached afterwards" "$(wait_detached)" 0
+done_testing
