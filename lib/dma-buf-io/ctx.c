@@ -245,8 +245,8 @@ static int dma_buf_io_revalidate_once(void *data)
 	struct dma_buf_io_ctx *ctx = r->ctx;
 	int topology, ret;
 
-	/* before the devices and their maps are looked at: both are set after */
 	topology = atomic_read(&dma_buf_io_topology);
+	/* before the devices and their maps are looked at: both are set after */
 	smp_store_mb(ctx->stale, false);
 	WRITE_ONCE(ctx->quiet, READ_ONCE(ctx->tried) == topology);
 	WRITE_ONCE(ctx->tried, topology);
