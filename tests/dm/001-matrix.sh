@@ -23,6 +23,10 @@ for chunk in 4 64 512 1024; do
 	tap stripe-${chunk}K $matrix /dev/mapper/st buffer=$all at=$at quick
 	dmsetup remove st
 done
+# chunks that are neighbours on the disk and in the buffer, but meet inside a page
+stripe st 8 /dev/member/0
+tap "stripe of one" $matrix /dev/mapper/st quick
+dmsetup remove st
 stripe st 128 /dev/member/0 /dev/member/1 /dev/member/2 /dev/member/3
 tap stripe-64K $matrix /dev/mapper/st ring=fixed-file,defer-taskrun,sqpoll,iopoll quick
 dmsetup remove st
