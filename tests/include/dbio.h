@@ -33,6 +33,8 @@
 #endif
 #include <linux/fs.h>
 
+#include "../exporter/exporter.h"
+
 struct dbio_buf {
 	int fd;		/* -1: ordinary memory, for comparison */
 	size_t size;
@@ -95,7 +97,26 @@ static inline void *dbio_mem(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* "udmabuf", "udmabuf-huge", "heap:NAME", or "memory" for an ordinary buffer */
+/* of the test exporter */
+static inline int dbio_test(struct dbio_buf *buf, size_t size, unsigned int flags)
+{
+	struct dmabuf_test_create create = {
+		.size = size, .flags = flags, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int dev = open(DMABUF_TEST_DEVICE, O_RDWR), ret = 0;
+
+	if (dev < 0 || ioctl(dev, DMABUF_TEST_CREATE, &create))
+		ret = -errno;
+	if (dev >= 0)
+		close(dev);
+	buf->fd = ret ? ret : create.fd;
+	return ret;
+}
+
+/*
+ * "udmabuf", "udmabuf-huge", "heap:NAME", "test", "no-vmap" (one that the kernel
+ * cannot map for the CPU), or "memory" for an ordinary buffer
+ */
 static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t size)
 {
 	int ret;
@@ -112,6 +133,10 @@ static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t
 		ret = dbio_udmabuf(buf, size, MFD_HUGETLB | MFD_HUGE_2MB);
 	else if (!strncmp(kind, "heap:", 5))
 		ret = dbio_heap(buf, kind + 5, size, O_RDWR);
+	else if (!strcmp(kind, "test"))
+		ret = dbio_test(buf, size, 0);
+	else if (!strcmp(kind, "no-vmap"))
+		ret = dbio_test(buf, size, DMABUF_TEST_NO_VMAP);
 	else
 		ret = -EINVAL;
 	if (ret)

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vm: --members 4 --size 64M --virtio 1
+# kernel: both
+#
+# What an exporter does to an array with parity: it refuses a mapping for the CPU,
+# takes the buffer away from devices while I/O is on its way to them (held up in
+# a suspended dm volume), or has a lock that somebody else holds. And a member
+# that has media errors, and one that cannot do dma-buf I/O.
+. /tests/include/tap.sh
+. /tests/include/md.sh
+
+m=/dev/member
+hold=/tests-bin/data/hold
+late=/tests-bin/md/late
+
+copied()
+{
+	cat /sys/kernel/debug/dma_buf_io/copied_bytes
+}
+
+for level in 4 5 6; do
+	devs="$m/0 $m/1 $m/2 $m/3"
+	array md0 $level -- $devs
+	dmesg -c >/dev/null
+	same "raid$level: no mapping for the CPU: refused" "$($hold -b no-vmap /dev/md0 -- true)" EOPNOTSUPP
+	same "raid$level: ... in the log" \
+		"$(dmesg | grep -c "md0: raid$level needs a CPU mapping of the dma-buf")" 1
+	same "raid$level: nothing left behind" "$(attachments)" 0
+	stop md0 $devs
+done
+
+linear late1 $m/1
+array md0 5 --chunk=64 -- $m/0 /dev/mapper/late1 $m/2
+dmsetup create on --table "0 $(sectors /dev/md0) linear /dev/md0 0"
+same "below dm: no mapping for the CPU: refused" "$($hold -b no-vmap /dev/mapper/on -- true)" EOPNOTSUPP
+check "below dm: others are not" $hold -b test -i /dev/mapper/on -- true
+# the table gets there later
+dmsetup create later --table "0 32768 linear $m/3 0"
+same "no mapping for the CPU, reloaded" \
+	"$($hold -b no-vmap -i /dev/mapper/later -- sh -c "dmsetup suspend later
+		dmsetup reload later --table '0 32768 linear /dev/md0 0'; dmsetup resume later")" EOPNOTSUPP
+dmsetup remove on
+dmsetup remove later
+
+echo 500 >/sys/module/dma_buf_io/parameters/park_timeout_ms
+resume="dmsetup resume late1"
+before=$(copied)
+for len in 4096 69632 1048576; do
+	for dir in read write; do
+		dmsetup suspend late1
+		same "$dir of $len, revoked: by way of the stripe cache" \
+			"$($late /dev/md0 $dir $len revoke -- $resume)" right
+	done
+done
+check "revoked: the CPU has copied more than the writes" \
+	[ $(($(copied) - before)) -gt $((4096 + 69632 + 1048576)) ]
+sound "revoked" md0 3
+
+# ordinary I/O reads from another member then, and so does this
+echo 8000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
+inject "$(disk $m/2)" READ MEDIUM
+tap "a member cannot read" /tests-bin/data/matrix /dev/md0 quick
+inject "$(disk $m/2)" none
+same "a member cannot read: it is still there" "$(md md0 degraded)" 0
+same "a member cannot read: mismatches" "$(scrub md0)" 0
+
+fail md0 $m/2
+mdadm --quiet /dev/md0 --add /dev/vda
+settle md0
+same "a member that cannot: redundant" "$(md md0 degraded)" 0
+same "a member that cannot: refused" "$($hold /dev/md0 -- true)" EOPNOTSUPP
+same "a member that cannot: not offered" \
+	"$(cat /sys/block/md0/queue/max_hw_dmabuf_sectors_kb)" 0
+fail md0 /dev/vda
+mdadm --zero-superblock $m/2
+mdadm --quiet /dev/md0 --add $m/2
+settle md0
+tap "one that can instead" /tests-bin/data/matrix /dev/md0 quick
+sound "one that can instead" md0 3
+stop md0 $m/0 /dev/mapper/late1 $m/2
+dmsetup remove late1
+same "nothing attached afterwards" "$(wait_detached)" 0
+done_testing
