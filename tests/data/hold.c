@@ -2,10 +2,10 @@
 /*
  * Run a command while a dma-buf is registered for some devices, all in one ring.
  *
- *	hold [-b KIND] [-n TIMES] [-i] DEVICE... -- COMMAND...
+ *	hold [-b KIND] [-n TIMES] [-i] [-u] DEVICE... -- COMMAND...
  *
  * -n: the same dma-buf TIMES for each device. -i: after the command, read from
- * each device through the dma-buf. Prints the errno name of what fails and exits
+ * each device through the dma-buf. -u: in the end, empty the slots one by one. Prints the errno name of what fails and exits
  * with 1; otherwise exits as the command did.
  */
 #include "dbio.h"
@@ -18,18 +18,20 @@ int main(int argc, char **argv)
 	unsigned int times = 1, slot = 0, i;
 	const char *kind = "udmabuf";
 	int opt, ret, status, first, fds[64];
-	bool io = false;
+	bool io = false, empty = false;
 	struct io_uring ring;
 	struct dbio_buf buf;
 	pid_t pid;
 
-	while ((opt = getopt(argc, argv, "+b:n:i")) != -1) {
+	while ((opt = getopt(argc, argv, "+b:n:iu")) != -1) {
 		if (opt == 'b')
 			kind = optarg;
 		else if (opt == 'n')
 			times = atoi(optarg);
 		else if (opt == 'i')
 			io = true;
+		else if (opt == 'u')
+			empty = true;
 		else
 			return 2;
 	}
@@ -60,6 +62,13 @@ int main(int argc, char **argv)
 		ret = dbio_io(&ring, false, fds[i / times], 0, SIZE, 0, i, false);
 		if (ret != SIZE) {
 			puts(ret < 0 ? strerrorname_np(-ret) : "short");
+			return 1;
+		}
+	}
+	for (i = 0; empty && i < slot; i++) {
+		ret = dbio_unregister(&ring, i);
+		if (ret) {
+			puts(strerrorname_np(-ret));
 			return 1;
 		}
 	}

@@ -74,4 +74,9 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 	if dmsetup remove st; then removed=$((removed + 1)); else dmsetup remove --retry st; fi
 done
 same "a device removed right after its user exited" $removed 10
+
+# an emptied slot has let go of the device, too
+stripe st 128 "$(n 0n0)" "$(n 1n0)"
+check "slots emptied" $hold -u -n 4 /dev/mapper/st -- true
+check "the device removed after that" dmsetup remove st
 done_testing

@@ -52,6 +52,10 @@ printf '%s\n' "0 $size linear $d0 0" "$size 1024 zero" | dmsetup create mix
 refused "linear and zero in one table" /dev/mapper/mix 'target "zero" cannot'
 dmsetup remove mix
 
+linear vfirst /dev/vda $d0
+refused "linear on a virtio disk, then one that can" /dev/mapper/vfirst 'vda: the driver has no dma-buf support'
+dmsetup remove vfirst
+
 dmsetup create onloop --table "0 16384 linear $loop 0"
 refused "linear on loop" /dev/mapper/onloop 'loop0: the driver has no dma-buf support'
 dmsetup remove onloop

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# vm: --members 2
+# vm: --members 2 --virtio 1
 # kernel: both
 #
 # The table changes under a registration.
@@ -27,6 +27,12 @@ same "to crypt: I/O is refused" \
 same "to crypt: the volume no longer offers it" \
 	"$(cat "/sys/block/$(disk /dev/mapper/v)/queue/max_hw_dmabuf_sectors_kb")" 0
 same "to crypt: registration is refused" "$($hold /dev/mapper/v -- true)" EOPNOTSUPP
+
+eval "$(reload "0 $size linear $d0 0")"
+same "to a disk that cannot: I/O is refused" \
+	"$($hold -i /dev/mapper/v -- sh -c "$(reload "0 $size linear /dev/vda 0")")" EOPNOTSUPP
+same "to a disk that cannot: the volume no longer offers it" \
+	"$(cat "/sys/block/$(disk /dev/mapper/v)/queue/max_hw_dmabuf_sectors_kb")" 0
 
 eval "$(reload "0 $size linear $d0 0")"
 check "back to linear" $hold -i /dev/mapper/v -- true

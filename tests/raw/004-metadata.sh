@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# A namespace that is formatted with metadata beside its blocks needs checksums
+# made by the CPU: refused, beside one that is not, on the same controller.
+# kernel: both
+# vm: --members 1
+# vm: --qemu -device --qemu nvme,id=meta,serial=meta
+# vm: --qemu -drive --qemu if=none,id=plain,format=raw,file.driver=null-co,file.size=64M,file.read-zeroes=on
+# vm: --qemu -device --qemu nvme-ns,drive=plain,bus=meta,nsid=1
+# vm: --qemu -drive --qemu if=none,id=meta8,format=raw,file.driver=null-co,file.size=64M,file.read-zeroes=on
+# vm: --qemu -device --qemu nvme-ns,drive=meta8,bus=meta,nsid=2,ms=8
+. /tests/include/tap.sh
+
+hold=/tests-bin/data/hold
+
+for dev in /sys/class/nvme/nvme*; do
+	case $(cat "$dev/serial") in
+	meta*) nvme=${dev##*/} ;;
+	esac
+done
+kb()
+{
+	cat "/sys/block/$1/queue/max_hw_dmabuf_sectors_kb"
+}
+
+same "metadata: bytes" "$(cat "/sys/block/${nvme}n2/metadata_bytes")" 8
+same "metadata: the queue says so" "$(kb "${nvme}n2")" 0
+same "metadata: registration" "$($hold "/dev/${nvme}n2" -- true)" EOPNOTSUPP
+check "metadata: the log says why" sh -c "dmesg | tail -n 1 | grep -q '${nvme}n2: .*with metadata'"
+same "metadata: nothing attached" "$(attachments)" 0
+linear lin "/dev/${nvme}n1" "/dev/${nvme}n2"
+same "linear over both: the queue says so" "$(kb "$(disk /dev/mapper/lin)")" 0
+same "linear over both: registration" "$($hold /dev/mapper/lin -- true)" EOPNOTSUPP
+dmsetup remove lin
+check "without metadata: registration and I/O" $hold -i "/dev/${nvme}n1" -- true
+same "nothing attached afterwards" "$(wait_detached)" 0
+done_testing
