@@ -170,7 +170,7 @@ int md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		ret = dma_buf_io_vmap(ctx, wait ? DMA_BUF_IO_WAIT :
 						  DMA_BUF_IO_TRY);
 		if (ret == -EOPNOTSUPP)
-			dma_buf_io_notice(ctx, "md: %s: %s needs a CPU mapping of the dma-buf, which its exporter does not offer\n",
+			dma_buf_io_notice(ctx, "md: %s: %s needs vmap, which the exporter lacks\n",
 					  mdname(mddev), copies);
 		if (ret)
 			return ret;

@@ -25,7 +25,7 @@ for level in 4 5 6; do
 	dmesg -c >/dev/null
 	same "raid$level: no mapping for the CPU: refused" "$($hold -b no-vmap /dev/md0 -- true)" EOPNOTSUPP
 	same "raid$level: ... in the log" \
-		"$(dmesg | grep -c "md0: raid$level needs a CPU mapping of the dma-buf")" 1
+		"$(dmesg | grep -c "md0: raid$level needs vmap, which the exporter lacks")" 1
 	same "raid$level: nothing left behind" "$(attachments)" 0
 	stop md0 $devs
 done
