@@ -52,14 +52,16 @@ static void nvme_dmabuf_put(struct request *req)
 }
 
 /*
- * The next run of contiguous addresses.  Neighbours in the dma-buf may be in
- * different bios.
+ * The next run of contiguous addresses.  It goes on into the next bio if that is
+ * its neighbour in the dma-buf: bios may meet inside a page, where a PRP entry
+ * cannot end.
  */
 static bool nvme_dmabuf_iter_next(struct request *req,
 				  struct blk_dma_iter *iter)
 {
 	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
 	struct bvec_iter *bi = &iter->iter.iter;
+	struct bio *next;
 	u64 len;
 
 	if (!bi->bi_size) {
@@ -70,9 +72,19 @@ static bool nvme_dmabuf_iter_next(struct request *req,
 	}
 	iter->addr = dma_buf_io_map_addr(iod->dmabuf->map,
 					 bi->bi_dmabuf_offset, &len);
-	iter->len = min_t(u64, len, bi->bi_size);
-	dmabuf_iter_advance(bi, iter->len);
-	return true;
+	iter->len = 0;
+	for (;;) {
+		unsigned int part = min_t(u64, len - iter->len, bi->bi_size);
+
+		iter->len += part;
+		dmabuf_iter_advance(bi, part);
+		next = iter->iter.bio->bi_next;
+		if (iter->len == len || bi->bi_size || !next ||
+		    next->bi_iter.bi_dmabuf_offset != bi->bi_dmabuf_offset)
+			return true;
+		iter->iter.bio = next;
+		*bi = next->bi_iter;
+	}
 }
 
 static void nvme_dmabuf_iter_start(struct request *req,
