@@ -26,7 +26,7 @@ kb()
 same "metadata: bytes" "$(cat "/sys/block/${nvme}n2/metadata_bytes")" 8
 same "metadata: the queue says so" "$(kb "${nvme}n2")" 0
 same "metadata: registration" "$($hold "/dev/${nvme}n2" -- true)" EOPNOTSUPP
-check "metadata: the log says why" sh -c "dmesg | tail -n 1 | grep -q '${nvme}n2: .*with metadata'"
+check "metadata: the log says why" sh -c "dmesg | tail -n 1 | grep -q '${nvme}n2: .*metadata'"
 same "metadata: nothing attached" "$(attachments)" 0
 linear lin "/dev/${nvme}n1" "/dev/${nvme}n2"
 same "linear over both: the queue says so" "$(kb "$(disk /dev/mapper/lin)")" 0
