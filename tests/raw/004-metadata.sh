@@ -12,12 +12,20 @@
 . /tests/include/tap.sh
 
 hold=/tests-bin/data/hold
+nvme=none
 
-for dev in /sys/class/nvme/nvme*; do
-	case $(cat "$dev/serial") in
-	meta*) nvme=${dev##*/} ;;
-	esac
+# the rig waits for its own members, not for this one
+i=0
+while [ $i -lt 100 ] && ! { [ -b "/dev/${nvme}n1" ] && [ -b "/dev/${nvme}n2" ]; }; do
+	for dev in /sys/class/nvme/nvme*; do
+		case $(cat "$dev/serial" 2>/dev/null) in
+		meta*) nvme=${dev##*/} ;;
+		esac
+	done
+	i=$((i + 1))
+	sleep 0.1
 done
+
 kb()
 {
 	cat "/sys/block/$1/queue/max_hw_dmabuf_sectors_kb"
