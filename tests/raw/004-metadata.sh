@@ -12,34 +12,40 @@
 . /tests/include/tap.sh
 
 hold=/tests-bin/data/hold
-nvme=none
 
-# the rig waits for its own members, not for this one
-i=0
-while [ $i -lt 100 ] && ! { [ -b "/dev/${nvme}n1" ] && [ -b "/dev/${nvme}n2" ]; }; do
-	for dev in /sys/class/nvme/nvme*; do
-		case $(cat "$dev/serial" 2>/dev/null) in
-		meta*) nvme=${dev##*/} ;;
-		esac
+# ns NSID: the disk. The rig waits for its own members, not for these, and they
+# are named in the order in which they are found.
+ns()
+{
+	local i=0 disk
+
+	while [ $i -lt 100 ]; do
+		for disk in /sys/block/nvme*; do
+			case $(cat "$disk/device/serial") in
+			meta*) [ "$(cat "$disk/nsid")" != "$1" ] || { echo "${disk##*/}"; return; } ;;
+			esac
+		done
+		i=$((i + 1))
+		sleep 0.1
 	done
-	i=$((i + 1))
-	sleep 0.1
-done
+}
 
+plain=$(ns 1)
+meta=$(ns 2)
 kb()
 {
 	cat "/sys/block/$1/queue/max_hw_dmabuf_sectors_kb"
 }
 
-same "metadata: bytes" "$(cat "/sys/block/${nvme}n2/metadata_bytes")" 8
-same "metadata: the queue says so" "$(kb "${nvme}n2")" 0
-same "metadata: registration" "$($hold "/dev/${nvme}n2" -- true)" EOPNOTSUPP
-check "metadata: the log says why" sh -c "dmesg | tail -n 1 | grep -q '${nvme}n2: .*metadata'"
+same "metadata: bytes" "$(cat "/sys/block/$meta/metadata_bytes")" 8
+same "metadata: the queue says so" "$(kb "$meta")" 0
+same "metadata: registration" "$($hold "/dev/$meta" -- true)" EOPNOTSUPP
+check "metadata: the log says why" sh -c "dmesg | tail -n 5 | grep -q '$meta: .*metadata'"
 same "metadata: nothing attached" "$(attachments)" 0
-linear lin "/dev/${nvme}n1" "/dev/${nvme}n2"
+linear lin "/dev/$plain" "/dev/$meta"
 same "linear over both: the queue says so" "$(kb "$(disk /dev/mapper/lin)")" 0
 same "linear over both: registration" "$($hold /dev/mapper/lin -- true)" EOPNOTSUPP
 dmsetup remove lin
-check "without metadata: registration and I/O" $hold -i "/dev/${nvme}n1" -- true
+check "without metadata: registration and I/O" $hold -i "/dev/$plain" -- true
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing
