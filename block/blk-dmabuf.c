@@ -125,7 +125,11 @@ EXPORT_SYMBOL_GPL(blk_dmabuf_register);
 /* file_operations method of block devices */
 int blkdev_dmabuf_register(struct file *file, struct dma_buf_io_ctx *ctx)
 {
-	return blk_dmabuf_register(I_BDEV(file->f_mapping->host), ctx, true);
+	struct block_device *bdev = I_BDEV(file->f_mapping->host);
+
+	WRITE_ONCE(ctx->read_nowait, bdev_limits(bdev)->features &
+				     BLK_FEAT_DMABUF_NOWAIT);
+	return blk_dmabuf_register(bdev, ctx, true);
 }
 
 /**

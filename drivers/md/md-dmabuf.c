@@ -24,11 +24,12 @@ void md_dmabuf_update(struct mddev *mddev)
 	unsigned int max_sectors = UINT_MAX;
 	struct queue_limits lim;
 	struct md_rdev *rdev;
-	bool capable;
+	bool capable, nowait;
 
 	lim = queue_limits_start_update(q);
 	spin_lock(&mddev->lock);
 	capable = mddev->pers && mddev->pers->dmabuf;
+	nowait = capable && mddev->pers->dmabuf_nowait;
 	spin_unlock(&mddev->lock);
 
 	rcu_read_lock();
@@ -40,6 +41,9 @@ void md_dmabuf_update(struct mddev *mddev)
 			continue;
 		max_sectors = min(max_sectors,
 				  member->limits.max_hw_dmabuf_sectors);
+		if (!(member->limits.features &
+		      (BLK_FEAT_NOWAIT | BLK_FEAT_DMABUF_NOWAIT)))
+			nowait = false;
 		if (blk_queue_dmabuf(member))
 			continue;
 		if (capable && mddev->dmabuf)
@@ -50,6 +54,9 @@ void md_dmabuf_update(struct mddev *mddev)
 	rcu_read_unlock();
 	mddev->dmabuf = capable;
 
+	lim.features &= ~BLK_FEAT_DMABUF_NOWAIT;
+	if (nowait)
+		lim.features |= BLK_FEAT_DMABUF_NOWAIT;
 	if (!capable) {
 		lim.features &= ~BLK_FEAT_DMABUF;
 	} else {
@@ -80,14 +87,55 @@ void md_dmabuf_changed(struct mddev *mddev)
 }
 EXPORT_SYMBOL_GPL(md_dmabuf_changed);
 
+/*
+ * In order, and one after the other: what one of them waits for, the ones behind
+ * it mostly wait for as well.
+ */
+static void md_dmabuf_deferred_work(struct work_struct *work)
+{
+	struct mddev *mddev = container_of(work, struct mddev,
+					   dmabuf_deferred_work);
+	struct bio_list bios;
+	struct bio *bio;
+
+	spin_lock(&mddev->dmabuf_deferred_lock);
+	bios = mddev->dmabuf_deferred;
+	bio_list_init(&mddev->dmabuf_deferred);
+	spin_unlock(&mddev->dmabuf_deferred_lock);
+
+	while ((bio = bio_list_pop(&bios))) {
+		bio->bi_opf &= ~REQ_NOWAIT;
+		submit_bio_noacct(bio);
+	}
+}
+
+/*
+ * Submit @bio again from where it may wait.  Reads only: no reclaim depends on
+ * them.
+ */
+void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
+{
+	bio_clear_polled(bio);
+	spin_lock(&mddev->dmabuf_deferred_lock);
+	bio_list_add(&mddev->dmabuf_deferred, bio);
+	spin_unlock(&mddev->dmabuf_deferred_lock);
+	queue_work(system_dfl_wq, &mddev->dmabuf_deferred_work);
+}
+EXPORT_SYMBOL_GPL(md_dmabuf_defer);
+
 void md_dmabuf_init(struct mddev *mddev)
 {
 	INIT_WORK(&mddev->dmabuf_work, md_dmabuf_work);
+	spin_lock_init(&mddev->dmabuf_deferred_lock);
+	bio_list_init(&mddev->dmabuf_deferred);
+	INIT_WORK(&mddev->dmabuf_deferred_work, md_dmabuf_deferred_work);
 }
 
 void md_dmabuf_exit(struct mddev *mddev)
 {
 	cancel_work_sync(&mddev->dmabuf_work);
+	/* its bios are done, but it may not have noticed */
+	flush_work(&mddev->dmabuf_deferred_work);
 }
 
 /*

@@ -58,6 +58,8 @@ struct dma_buf_io_cpu_queue {
  * @topology: what dma_buf_io_topology was when all devices were last bound
  * @tried: what it was when that was last tried
  * @quiet: who refuses has been said already, see dma_buf_io_notice()
+ * @read_nowait: reads may be submitted where waiting is not allowed, even if the
+ *	file does not say so for all I/O
  * @parked_lock: protects @parked, @retry_delay and @give_up_at
  * @parked: bios of leaf devices that found no mapping, or no tag
  * @park_work: brings the mappings back and sends @parked on its way
@@ -82,6 +84,7 @@ struct dma_buf_io_ctx {
 	int			topology;
 	int			tried;
 	bool			quiet;
+	bool			read_nowait;
 
 	spinlock_t		parked_lock;	/* the fields below */
 	struct bio_list		parked;
@@ -110,13 +113,16 @@ struct dma_buf_io_range {
 /**
  * struct dma_buf_io_map - a dma-buf as one device sees it
  * @sgt: the exporter's table, to hand back at unmap
- * @nr_ranges: number of runs in @ranges
+ * @layout: the mapping in the device's own terms, see
+ *	&dma_buf_io_leaf_ops.create_layout, or NULL
+ * @nr_ranges: number of runs in @ranges, 0 if there is a @layout
  * @ranges: the runs in order of offset, and one past the last that holds the
  *	mapped size.  Runs start and end on &dma_buf_io_leaf.align_mask
  *	boundaries, in the dma-buf and in the device's address space
  */
 struct dma_buf_io_map {
 	struct sg_table		*sgt;
+	void			*layout;
 	unsigned int		nr_ranges;
 	struct dma_buf_io_range	ranges[];
 };
@@ -152,9 +158,19 @@ struct dma_buf_io_binding {
  *	reservation lock, and must not depend on user-space polling.  May be
  *	NULL.  Called from process context; may not sleep on I/O, allocate, or
  *	take a reservation lock
+ * @create_layout: describe the first @size bytes of a mapping, which are @nr_ranges
+ *	runs, in the hardware's own terms, so that a command has less to do.
+ *	Returns what becomes &dma_buf_io_map.layout, with which the driver can
+ *	find every address itself; NULL if the runs are better, or an ERR_PTR().
+ *	May be NULL.  Called under the reservation lock; bios may depend on it
+ * @destroy_layout: undo that.  No command uses the mapping any more
  */
 struct dma_buf_io_leaf_ops {
 	void (*reap)(struct dma_buf_io_leaf *leaf);
+	void *(*create_layout)(struct dma_buf_io_leaf *leaf,
+			       struct sg_table *sgt, u64 size,
+			       unsigned int nr_ranges);
+	void (*destroy_layout)(struct dma_buf_io_leaf *leaf, void *layout);
 };
 
 /**
@@ -279,6 +295,7 @@ void dma_buf_io_copy_to(struct dma_buf_io_ctx *ctx, u64 offset,
  */
 static inline bool dma_buf_io_vmapped(struct dma_buf_io_ctx *ctx)
 {
+	/* pairs with dma_buf_io_vmap(): whoever sees it, sees the address */
 	return smp_load_acquire(&ctx->vmapped);
 }
 

@@ -12,8 +12,11 @@
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+
+#include <trace/events/dma_buf_io.h>
 
 #include "internal.h"
 
@@ -74,15 +77,17 @@ static void dma_buf_io_binding_unmap(struct dma_buf_io_binding *binding,
 	}
 	binding->map = NULL;
 	dma_buf_unmap_attachment(binding->attach, map->sgt, binding->ctx->dir);
-	kvfree(map);
+	dma_buf_io_map_free(binding->leaf, map);
 }
 
 static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 {
 	struct dma_buf_io_binding *binding = attach->importer_priv;
+	ktime_t start = ktime_get();
 
 	WRITE_ONCE(binding->ctx->stale, true);
 	dma_buf_io_binding_unmap(binding, false);
+	trace_dma_buf_io_invalidate(binding, ktime_get() - start);
 }
 
 static const struct dma_buf_attach_ops dma_buf_io_attach_ops = {
@@ -116,8 +121,7 @@ static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 		goto unmap;
 	}
 
-	map = dma_buf_io_map_create(sgt, dmabuf->size,
-				    binding->leaf->align_mask);
+	map = dma_buf_io_map_create(binding->leaf, sgt, dmabuf->size);
 	if (IS_ERR(map)) {
 		ret = PTR_ERR(map);
 		goto unmap;
@@ -125,6 +129,7 @@ static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 
 	reinit_completion(&binding->drained);
 	binding->map = map;
+	trace_dma_buf_io_map(binding);
 	/* pairs with dma_buf_io_get(): the map is there before the reference */
 	smp_wmb();
 	percpu_ref_reinit(&binding->active);

@@ -20,6 +20,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include <trace/events/dma_buf_io.h>
+
 #include "internal.h"
 
 static DEFINE_IDA(dma_buf_io_leaf_ida);
@@ -328,6 +330,7 @@ static int dma_buf_io_try_bind(struct dma_buf_io_ctx *ctx,
 	ret = dma_buf_io_binding_map(binding, wait);
 unlock:
 	mutex_unlock(&ctx->lock);
+	trace_dma_buf_io_bind(ctx, leaf, ret);
 	return ret;
 }
 

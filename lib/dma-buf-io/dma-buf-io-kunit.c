@@ -28,9 +28,17 @@ struct run {
 	unsigned int	len;
 };
 
+static const struct dma_buf_io_leaf_ops quiet_leaf_ops = {
+};
+
+static struct dma_buf_io_leaf map_leaf = {
+	.ops		= &quiet_leaf_ops,
+	.align_mask	= ALIGN_MASK,
+};
+
 static void free_map(void *map)
 {
-	kvfree(map);
+	dma_buf_io_map_free(&map_leaf, map);
 }
 
 static void free_table(void *sgt)
@@ -55,7 +63,7 @@ static struct dma_buf_io_map *create_map(struct kunit *test,
 		sg_dma_address(sg) = runs[i].addr;
 		sg_dma_len(sg) = runs[i].len;
 	}
-	map = dma_buf_io_map_create(sgt, size, ALIGN_MASK);
+	map = dma_buf_io_map_create(&map_leaf, sgt, size);
 	if (!IS_ERR(map)) {
 		KUNIT_ASSERT_EQ(test,
 				kunit_add_action_or_reset(test, free_map, map),
@@ -248,6 +256,8 @@ struct fixture {
 	int				mappings;
 	int				maps;
 	int				map_error;
+	int				layouts;
+	int				layout_error;
 	struct completion		released;
 };
 
@@ -323,9 +333,6 @@ static void fake_reap(struct dma_buf_io_leaf *leaf)
 	if (++f->reaps == 3)
 		put_binding(f);
 }
-
-static const struct dma_buf_io_leaf_ops quiet_leaf_ops = {
-};
 
 static const struct dma_buf_io_leaf_ops reaping_leaf_ops = {
 	.reap	= fake_reap,
@@ -651,6 +658,55 @@ static void bind_layout_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->mappings, 0);
 }
 
+static void *fake_create_layout(struct dma_buf_io_leaf *leaf,
+				struct sg_table *sgt, u64 size,
+				unsigned int nr_ranges)
+{
+	struct fixture *f = container_of(leaf, struct fixture, leaf);
+
+	if (f->layout_error)
+		return ERR_PTR(f->layout_error);
+	f->layouts++;
+	return f;
+}
+
+static void fake_destroy_layout(struct dma_buf_io_leaf *leaf, void *layout)
+{
+	struct fixture *f = container_of(leaf, struct fixture, leaf);
+
+	if (layout == f)
+		f->layouts--;
+}
+
+static const struct dma_buf_io_leaf_ops layout_leaf_ops = {
+	.create_layout	= fake_create_layout,
+	.destroy_layout	= fake_destroy_layout,
+};
+
+static void driver_layout(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct dma_buf_io_binding *binding;
+
+	f->leaf.ops = &layout_leaf_ops;
+	f->layout_error = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, bind(f), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+
+	f->layout_error = 0;
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_EQ(test, f->layouts, 1);
+	binding = dma_buf_io_get(f->ctx, &f->leaf);
+	KUNIT_ASSERT_NOT_NULL(test, binding);
+	KUNIT_EXPECT_PTR_EQ(test, binding->map->layout, (void *)f);
+	KUNIT_EXPECT_EQ(test, binding->map->nr_ranges, 0);
+	dma_buf_io_put(binding);
+
+	invalidate(f);
+	KUNIT_EXPECT_EQ(test, f->layouts, 0);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+}
+
 static void bind_try_does_not_wait(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -772,6 +828,7 @@ static struct kunit_case dma_buf_io_cases[] = {
 	KUNIT_CASE(revalidate_some),
 	KUNIT_CASE(bind_map_fails),
 	KUNIT_CASE(bind_layout_fails),
+	KUNIT_CASE(driver_layout),
 	KUNIT_CASE(bind_try_does_not_wait),
 	KUNIT_CASE(leaf_removed),
 	KUNIT_CASE(remove_during_release),

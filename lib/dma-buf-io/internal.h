@@ -17,8 +17,10 @@ struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
 void dma_buf_io_ctx_put(struct dma_buf_io_ctx *ctx);
 
 /* map.c */
-struct dma_buf_io_map *dma_buf_io_map_create(struct sg_table *sgt, u64 size,
-					     unsigned long align_mask);
+struct dma_buf_io_map *dma_buf_io_map_create(struct dma_buf_io_leaf *leaf,
+					     struct sg_table *sgt, u64 size);
+void dma_buf_io_map_free(struct dma_buf_io_leaf *leaf,
+			 struct dma_buf_io_map *map);
 
 /* park.c */
 void dma_buf_io_park_init(struct dma_buf_io_ctx *ctx);

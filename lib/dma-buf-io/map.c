@@ -50,31 +50,52 @@ static int dma_buf_io_map_fill(struct dma_buf_io_range *ranges,
 }
 
 /*
- * Lay out @sgt, which maps at least @size bytes.  The map does not own @sgt.
- * Returns an ERR_PTR() if the hardware cannot address the buffer this way, or
- * for lack of memory.
+ * Lay out @sgt, which maps at least @size bytes for @leaf.  The map does not own
+ * @sgt.  Returns an ERR_PTR() if the hardware cannot address the buffer this
+ * way, or for lack of memory.
  */
-struct dma_buf_io_map *dma_buf_io_map_create(struct sg_table *sgt, u64 size,
-					     unsigned long align_mask)
+struct dma_buf_io_map *dma_buf_io_map_create(struct dma_buf_io_leaf *leaf,
+					     struct sg_table *sgt, u64 size)
 {
 	struct dma_buf_io_map *map;
+	void *layout = NULL;
 	int nr;
 
-	nr = dma_buf_io_map_fill(NULL, sgt, size, align_mask);
+	nr = dma_buf_io_map_fill(NULL, sgt, size, leaf->align_mask);
 	if (nr < 0)
 		return ERR_PTR(nr);
+	if (leaf->ops->create_layout)
+		layout = leaf->ops->create_layout(leaf, sgt, size, nr);
+	if (IS_ERR(layout))
+		return ERR_CAST(layout);
+	if (layout)
+		nr = 0;
+
 	map = kvmalloc_flex(*map, ranges, nr + 1, GFP_KERNEL);
-	if (!map)
+	if (!map) {
+		if (layout)
+			leaf->ops->destroy_layout(leaf, layout);
 		return ERR_PTR(-ENOMEM);
+	}
 	map->sgt = sgt;
+	map->layout = layout;
 	map->nr_ranges = nr;
-	dma_buf_io_map_fill(map->ranges, sgt, size, align_mask);
+	if (nr)
+		dma_buf_io_map_fill(map->ranges, sgt, size, leaf->align_mask);
 	return map;
+}
+
+void dma_buf_io_map_free(struct dma_buf_io_leaf *leaf,
+			 struct dma_buf_io_map *map)
+{
+	if (map->layout)
+		leaf->ops->destroy_layout(leaf, map->layout);
+	kvfree(map);
 }
 
 /**
  * dma_buf_io_map_addr - where the device finds a byte of the dma-buf
- * @map: mapping of the dma-buf for the device
+ * @map: mapping of the dma-buf for the device, without a layout of the driver
  * @offset: the byte, less than the size of the dma-buf
  * @len: set to the number of bytes from there on that are contiguous
  *

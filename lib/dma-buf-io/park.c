@@ -18,6 +18,9 @@
 
 #include "internal.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/dma_buf_io.h>
+
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "dma_buf_io."
 
@@ -93,12 +96,14 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	blk_start_plug(&plug);
 	while ((bio = bio_list_pop(&bios))) {
 		ret = dma_buf_io_unpark(ctx, bio);
-		if (!ret)
+		if (!ret) {
 			bio_list_add(&go, bio);
-		else if (!dma_buf_io_transient(ret) || give_up)
+		} else if (!dma_buf_io_transient(ret) || give_up) {
+			trace_dma_buf_io_give_up(ctx, bio);
 			bio_endio_status(bio, BLK_STS_BUFFER);
-		else
+		} else {
 			bio_list_add(&again, bio);
+		}
 	}
 
 	spin_lock_irq(&ctx->parked_lock);
@@ -118,6 +123,7 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	spin_unlock_irq(&ctx->parked_lock);
 
 	while ((bio = bio_list_pop(&go))) {
+		trace_dma_buf_io_resume(ctx, bio);
 		/* this context may block where the submitter's could not */
 		bio->bi_opf &= ~REQ_NOWAIT;
 		submit_bio_noacct(bio);
@@ -146,6 +152,13 @@ void dma_buf_io_park_init(struct dma_buf_io_ctx *ctx)
 void dma_buf_io_park(struct dma_buf_io_ctx *ctx, struct bio_list *bios)
 {
 	unsigned long flags;
+
+	if (trace_dma_buf_io_park_enabled()) {
+		struct bio *bio;
+
+		bio_list_for_each(bio, bios)
+			trace_call__dma_buf_io_park(ctx, bio);
+	}
 
 	spin_lock_irqsave(&ctx->parked_lock, flags);
 	bio_list_merge_init(&ctx->parked, bios);

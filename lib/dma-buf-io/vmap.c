@@ -63,9 +63,10 @@ int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait)
 		goto unlock;
 	ret = dma_buf_vmap(dmabuf, &ctx->vmap);
 	dma_resv_unlock(dmabuf->resv);
+	if (ret)
+		goto unlock;
 	/* pairs with dma_buf_io_vmapped() */
-	if (!ret)
-		smp_store_release(&ctx->vmapped, true);
+	smp_store_release(&ctx->vmapped, true);
 unlock:
 	mutex_unlock(&ctx->lock);
 	return ret;
@@ -283,11 +284,12 @@ void dma_buf_io_vmap_init(struct dma_buf_io_ctx *ctx)
 
 static int dma_buf_io_copied_get(void *data, u64 *val)
 {
+	u64 sum = 0;
 	int cpu;
 
-	*val = 0;
 	for_each_possible_cpu(cpu)
-		*val += READ_ONCE(*per_cpu_ptr(&dma_buf_io_copied, cpu));
+		sum += READ_ONCE(*per_cpu_ptr(&dma_buf_io_copied, cpu));
+	*val = sum;
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(dma_buf_io_copied_fops, dma_buf_io_copied_get, NULL,

@@ -42,7 +42,18 @@ struct dbio_buf {
 	size_t base;	/* what io_uring wants added to an offset in the buffer */
 };
 
-static inline int dbio_udmabuf(struct dbio_buf *buf, size_t size, unsigned int memfd_flags)
+/* give a memfd its pages: every other one first, so that neighbours are no neighbours */
+static inline int dbio_scatter(int memfd, size_t size)
+{
+	for (unsigned int half = 0; half < 2; half++)
+		for (size_t at = half * 4096; at < size; at += 8192)
+			if (pwrite(memfd, "", 1, at) != 1)
+				return -errno;
+	return 0;
+}
+
+static inline int dbio_udmabuf(struct dbio_buf *buf, size_t size, unsigned int memfd_flags,
+			       bool scattered)
 {
 	struct udmabuf_create create = { .size = size };
 	int memfd, dev, fd;
@@ -52,7 +63,8 @@ static inline int dbio_udmabuf(struct dbio_buf *buf, size_t size, unsigned int m
 		return -errno;
 	dev = open("/dev/udmabuf", O_RDWR);
 	if (dev < 0 || ftruncate(memfd, size) ||
-	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)) {
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK) ||
+	    (scattered && dbio_scatter(memfd, size))) {
 		fd = -errno;
 	} else {
 		create.memfd = memfd;
@@ -114,7 +126,7 @@ static inline int dbio_test(struct dbio_buf *buf, size_t size, unsigned int flag
 }
 
 /*
- * "udmabuf", "udmabuf-huge", "heap:NAME", "test", "no-vmap" (one that the kernel
+ * "udmabuf", "udmabuf-scattered", "udmabuf-huge", "heap:NAME", "test", "no-vmap" (one that the kernel
  * cannot map for the CPU), or "memory" for an ordinary buffer
  */
 static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t size)
@@ -128,9 +140,11 @@ static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t
 		return buf->map ? 0 : -ENOMEM;
 	}
 	if (!strcmp(kind, "udmabuf"))
-		ret = dbio_udmabuf(buf, size, 0);
+		ret = dbio_udmabuf(buf, size, 0, false);
+	else if (!strcmp(kind, "udmabuf-scattered"))
+		ret = dbio_udmabuf(buf, size, 0, true);
 	else if (!strcmp(kind, "udmabuf-huge"))
-		ret = dbio_udmabuf(buf, size, MFD_HUGETLB | MFD_HUGE_2MB);
+		ret = dbio_udmabuf(buf, size, MFD_HUGETLB | MFD_HUGE_2MB, false);
 	else if (!strncmp(kind, "heap:", 5))
 		ret = dbio_heap(buf, kind + 5, size, O_RDWR);
 	else if (!strcmp(kind, "test"))

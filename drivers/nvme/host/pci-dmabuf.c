@@ -5,7 +5,7 @@
  * Their data is mapped already.  All that is left to do for a command is to look
  * the mapping up and to describe it: as PRPs (NVM Express Base Specification
  * 2.1, 4.3.1), which can describe any of it, or as an SGL (4.3.2) where that is
- * shorter.
+ * shorter.  PRP lists of a scattered mapping are written when it is made.
  */
 #ifdef CONFIG_DMA_BUF_IO
 #include <linux/dma-fence.h>
@@ -22,6 +22,99 @@ static inline bool nvme_poll_cq(struct nvme_queue *nvmeq,
 static inline bool nvme_rq_is_dmabuf(struct request *req)
 {
 	return blk_rq_nr_phys_segments(req) && bio_is_dmabuf(req->bio);
+}
+
+/*
+ * The pages of a mapping, in order, as PRP lists that commands can point into at
+ * any entry.  The last entry of each list points to the next list.
+ */
+struct nvme_dmabuf_prps {
+	unsigned int nr_lists;
+	struct {
+		__le64 *entries;
+		dma_addr_t dma;
+	} lists[] __counted_by(nr_lists);
+};
+
+#define NVME_DMABUF_LIST_PAGES	(NVME_CTRL_PAGE_SIZE / sizeof(__le64) - 1)
+
+static void nvme_dmabuf_destroy_prps(struct dma_buf_io_leaf *leaf, void *layout)
+{
+	struct nvme_dmabuf_prps *prps = layout;
+	unsigned int i;
+
+	for (i = 0; i < prps->nr_lists && prps->lists[i].entries; i++)
+		dma_free_coherent(leaf->dev, NVME_CTRL_PAGE_SIZE,
+				  prps->lists[i].entries, prps->lists[i].dma);
+	kvfree(prps);
+}
+
+static void *nvme_dmabuf_create_prps(struct dma_buf_io_leaf *leaf,
+				     struct sg_table *sgt, u64 size,
+				     unsigned int nr_ranges)
+{
+	struct nvme_dev *dev = container_of(leaf, struct nvme_dev, dmabuf_leaf);
+	u64 pages = DIV_ROUND_UP_ULL(size, NVME_CTRL_PAGE_SIZE);
+	unsigned int nr_lists = DIV_ROUND_UP_ULL(pages, NVME_DMABUF_LIST_PAGES);
+	unsigned int i, j, done, slot = 0;
+	struct nvme_dmabuf_prps *prps;
+	struct scatterlist *sg;
+
+	/* long runs take less as they are, in memory and in an SGL */
+	if (sgl_threshold && nvme_ctrl_sgl_supported(&dev->ctrl) &&
+	    div_u64(size, nr_ranges) >= sgl_threshold)
+		return NULL;
+
+	prps = kvzalloc_flex(*prps, lists, nr_lists, GFP_KERNEL);
+	if (!prps)
+		return ERR_PTR(-ENOMEM);
+	prps->nr_lists = nr_lists;
+	for (i = 0; i < nr_lists; i++) {
+		prps->lists[i].entries =
+			dma_alloc_coherent(leaf->dev, NVME_CTRL_PAGE_SIZE,
+					   &prps->lists[i].dma, GFP_KERNEL);
+		if (!prps->lists[i].entries) {
+			nvme_dmabuf_destroy_prps(leaf, prps);
+			return ERR_PTR(-ENOMEM);
+		}
+	}
+
+	i = 0;
+	for_each_sgtable_dma_sg(sgt, sg, j) {
+		for (done = 0; done < sg_dma_len(sg);
+		     done += NVME_CTRL_PAGE_SIZE) {
+			if (slot == NVME_DMABUF_LIST_PAGES) {
+				/* the table may be longer than the buffer */
+				if (++i == nr_lists)
+					return prps;
+				prps->lists[i - 1].entries[slot] =
+					cpu_to_le64(prps->lists[i].dma);
+				slot = 0;
+			}
+			prps->lists[i].entries[slot++] =
+				cpu_to_le64(sg_dma_address(sg) + done);
+		}
+	}
+	return prps;
+}
+
+/*
+ * Where the device finds a byte of the dma-buf, and how many bytes from there on
+ * are contiguous.
+ */
+static dma_addr_t nvme_dmabuf_addr(const struct dma_buf_io_map *map, u64 offset,
+				   u64 *len)
+{
+	const struct nvme_dmabuf_prps *prps = map->layout;
+	unsigned int in_page = offset & (NVME_CTRL_PAGE_SIZE - 1);
+	u32 list, slot;
+
+	if (!prps)
+		return dma_buf_io_map_addr(map, offset, len);
+	*len = NVME_CTRL_PAGE_SIZE - in_page;
+	list = div_u64_rem(offset / NVME_CTRL_PAGE_SIZE, NVME_DMABUF_LIST_PAGES,
+			   &slot);
+	return le64_to_cpu(prps->lists[list].entries[slot]) + in_page;
 }
 
 /*
@@ -70,8 +163,8 @@ static bool nvme_dmabuf_iter_next(struct request *req,
 			return false;
 		*bi = iter->iter.bio->bi_iter;
 	}
-	iter->addr = dma_buf_io_map_addr(iod->dmabuf->map,
-					 bi->bi_dmabuf_offset, &len);
+	iter->addr = nvme_dmabuf_addr(iod->dmabuf->map, bi->bi_dmabuf_offset,
+				      &len);
 	iter->len = 0;
 	for (;;) {
 		unsigned int part = min_t(u64, len - iter->len, bi->bi_size);
@@ -138,18 +231,114 @@ static blk_status_t nvme_dmabuf_setup_sgl(struct request *req,
 	return BLK_STS_OK;
 }
 
+/* Is the data of all bios one piece of the dma-buf? */
+static bool nvme_dmabuf_is_one_piece(struct request *req)
+{
+	struct bio *bio = req->bio;
+	u64 next;
+
+	for (;;) {
+		next = bio->bi_iter.bi_dmabuf_offset + bio->bi_iter.bi_size;
+		bio = bio->bi_next;
+		if (!bio)
+			return true;
+		if (bio->bi_iter.bi_dmabuf_offset != next)
+			return false;
+	}
+}
+
+/* Contiguous data.  False if that would take a PRP list. */
+static bool nvme_dmabuf_setup_run(struct request *req, dma_addr_t addr,
+				  unsigned int len)
+{
+	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	union nvme_data_ptr *dptr = &iod->cmd.common.dptr;
+	unsigned int in_page = addr & (NVME_CTRL_PAGE_SIZE - 1);
+
+	if (in_page + len <= 2 * NVME_CTRL_PAGE_SIZE) {
+		dptr->prp1 = cpu_to_le64(addr);
+		if (in_page + len > NVME_CTRL_PAGE_SIZE)
+			dptr->prp2 = cpu_to_le64(addr - in_page +
+						 NVME_CTRL_PAGE_SIZE);
+		else
+			dptr->prp2 = 0;
+		return true;
+	}
+	if (!sgl_threshold || !nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl))
+		return false;
+	iod->cmd.common.flags = NVME_CMD_SGL_METABUF;
+	dptr->sgl.addr = cpu_to_le64(addr);
+	dptr->sgl.length = cpu_to_le32(len);
+	dptr->sgl.type = NVME_SGL_FMT_DATA_DESC << 4;
+	return true;
+}
+
+/*
+ * One piece of the dma-buf by the lists of its mapping.  False where they cannot
+ * be used: the entry before that of the command's last page is a pointer to the
+ * next list, but for the hardware the last entry of a list is a pointer only
+ * if there is more than one page to come.
+ */
+static bool nvme_dmabuf_setup_prps(struct request *req,
+				   const struct nvme_dmabuf_prps *prps,
+				   u64 offset, unsigned int len)
+{
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	union nvme_data_ptr *dptr = &iod->cmd.common.dptr;
+	unsigned int in_page = offset & (NVME_CTRL_PAGE_SIZE - 1);
+	unsigned int pages = DIV_ROUND_UP(in_page + len, NVME_CTRL_PAGE_SIZE);
+	u32 list, slot, last_list, last_slot;
+	u64 first = offset / NVME_CTRL_PAGE_SIZE;
+
+	list = div_u64_rem(first, NVME_DMABUF_LIST_PAGES, &slot);
+	dptr->prp1 = cpu_to_le64(le64_to_cpu(prps->lists[list].entries[slot]) +
+				 in_page);
+	dptr->prp2 = 0;
+	if (pages == 1)
+		return true;
+
+	if (++slot == NVME_DMABUF_LIST_PAGES) {
+		list++;
+		slot = 0;
+	}
+	if (pages == 2) {
+		dptr->prp2 = prps->lists[list].entries[slot];
+		return true;
+	}
+	last_list = div_u64_rem(first + pages - 1, NVME_DMABUF_LIST_PAGES,
+				&last_slot);
+	if (last_list != list && last_slot == 0)
+		return false;
+	dptr->prp2 = cpu_to_le64(prps->lists[list].dma +
+				 slot * sizeof(__le64));
+	return true;
+}
+
 static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 {
 	const unsigned int max_sgl = NVME_SMALL_POOL_SIZE /
 				     sizeof(struct nvme_sgl_desc);
 	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
-	unsigned int len = blk_rq_payload_bytes(req);
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	const struct dma_buf_io_map *map = iod->dmabuf->map;
+	u64 offset = req->bio->bi_iter.bi_dmabuf_offset, run;
+	unsigned int len = blk_rq_payload_bytes(req), nr;
 	struct blk_dma_iter iter;
-	unsigned int nr;
+	dma_addr_t addr;
+
+	if (nvme_dmabuf_is_one_piece(req)) {
+		if (map->layout && nvme_dmabuf_setup_prps(req, map->layout,
+							  offset, len))
+			return BLK_STS_OK;
+		addr = nvme_dmabuf_addr(map, offset, &run);
+		if (len <= run && nvme_dmabuf_setup_run(req, addr, len))
+			return BLK_STS_OK;
+	}
 
 	nvme_dmabuf_iter_start(req, &iter);
 
-	/* two pages need no list as PRPs, and this is the most common size */
+	/* two pages need no list as PRPs */
 	if (len > NVME_CTRL_PAGE_SIZE && sgl_threshold &&
 	    nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl)) {
 		nr = nvme_dmabuf_count(req, iter, max_sgl);
@@ -207,7 +396,9 @@ static void nvme_dmabuf_reap(struct dma_buf_io_leaf *leaf)
 }
 
 static const struct dma_buf_io_leaf_ops nvme_dmabuf_leaf_ops = {
-	.reap	= nvme_dmabuf_reap,
+	.reap		= nvme_dmabuf_reap,
+	.create_layout	= nvme_dmabuf_create_prps,
+	.destroy_layout	= nvme_dmabuf_destroy_prps,
 };
 
 static struct dma_buf_io_leaf *nvme_pci_dmabuf_leaf(struct nvme_ctrl *ctrl)
