@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vm: --members 4 --size 128M
+#
+# Reads of raid1 and raid10 go to their member where they are submitted, without a
+# worker of io_uring; what meets a barrier waits in a work of the array instead.
+. /tests/include/tap.sh
+. /tests/include/md.sh
+
+T=/sys/kernel/tracing
+WORKER=events/io_uring/io_uring_queue_async_work
+DEFER=events/workqueue/workqueue_queue_work
+echo 'opcode == 4' >$T/$WORKER/filter	# IORING_OP_READ_FIXED
+echo 'function.function == md_dmabuf_deferred_work' >$T/$DEFER/filter
+echo 1 >$T/$WORKER/enable
+echo 1 >$T/$DEFER/enable
+
+# reads_of TEXT DEVICE COMMAND...: while it runs
+reads_of()
+{
+	local text=$1 dev=$2
+
+	shift 2
+	: >$T/trace
+	check "$text: data" /tests-bin/data/steady "$dev" -- "$@"
+	same "$text: no read went through a worker of io_uring" \
+		"$(grep -c io_uring_queue_async_work: $T/trace)" 0
+}
+
+deferred()
+{
+	grep -c workqueue_queue_work: $T/trace
+}
+
+# what may wait, to see that this can fail
+: >$T/trace
+array md0 raid5 -- /dev/member/0 /dev/member/1 /dev/member/2
+check "raid5: data" /tests-bin/data/steady /dev/md0 -- sleep 1
+check "raid5, which may wait: reads went through a worker" \
+	grep -q io_uring_queue_async_work: $T/trace
+mdadm --stop --quiet /dev/md0
+
+array md0 raid1 -- /dev/member/0 /dev/member/1
+reads_of raid1 /dev/md0 sleep 2
+same "raid1: none was deferred" "$(deferred)" 0
+linear lin /dev/md0
+reads_of "linear on raid1" /dev/mapper/lin sleep 2
+dmsetup remove lin
+mdadm --stop --quiet /dev/md0
+
+array md0 raid10 -- /dev/member/0 /dev/member/1 /dev/member/2 /dev/member/3
+reads_of raid10 /dev/md0 sleep 2
+same "raid10: none was deferred" "$(deferred)" 0
+reads_of "raid10 that is being checked" /dev/md0 sh -c '. /tests/include/md.sh
+	echo check >/sys/block/md0/md/sync_action; settle md0'
+check "raid10 that is being checked: some were deferred" [ "$(deferred)" -gt 0 ]
+same "raid10: mismatches" "$(md md0 mismatch_cnt)" 0
+mdadm --stop --quiet /dev/md0
+done_testing
