@@ -14,21 +14,6 @@
 #include "blk-rq-qos.h"
 
 /*
- * The last line of defence before a driver that would look for pages: a table
- * reload or a new member may have changed what the device is made of.  A bio
- * without data is a flush, which anybody can take.
- */
-bool blk_dmabuf_accepts(struct bio *bio)
-{
-	if (!bio_sectors(bio))
-		return true;
-	if (bio_op(bio) != REQ_OP_READ && bio_op(bio) != REQ_OP_WRITE)
-		return false;
-	return blk_queue_dmabuf(bdev_get_queue(bio->bi_bdev)) &&
-	       !bio_has_crypt_ctx(bio);
-}
-
-/*
  * bio_split_io_at() for a bio without bvecs, see there.  Exporters map whole
  * pages, so the alignment of the offset is that of the address.  REQ_NOWAIT is
  * no obstacle: the parts do not fail with -EAGAIN, see blk_dmabuf_park_bio().

@@ -16,15 +16,6 @@
 #include "dmabuf.h"
 
 /*
- * The file tells whose requests may use the buffer; they hold it themselves.
- * Protected by the lock of the ring.
- */
-struct io_dmabuf {
-	struct dma_buf_io_ctx	*ctx;
-	struct file		*file;
-};
-
-/*
  * Runs under the lock of the ring: only lets go.  The file first, in the
  * caller's context, so that a device is no longer open when its user is gone.
  */
@@ -99,30 +90,17 @@ free:
 }
 
 /*
- * Set up @iter for @len bytes at @offset of the dma-buf in @req->buf_node, whose
- * range and direction the caller has checked.
- *
- * If the exporter has moved the buffer, or a stacked device has changed, this is
+ * The exporter has moved the buffer, or a stacked device has changed.  This is
  * where to wait for a mapping: a signal ends the wait and nothing of the request
  * exists in the block layer yet.
  */
-int io_dmabuf_import(int ddir, struct iov_iter *iter, struct io_kiocb *req,
-		     u64 offset, size_t len, unsigned int issue_flags)
+int io_dmabuf_revalidate(struct io_dmabuf *db, struct io_kiocb *req,
+			 unsigned int issue_flags)
 {
-	struct io_dmabuf *db = req->buf_node->buf->priv;
-	int ret;
-
-	if (READ_ONCE(db->file) != req->file)
-		return -EBADF;
-	if (unlikely(dma_buf_io_stale(db->ctx))) {
-		if (issue_flags & IO_URING_F_NONBLOCK)
-			return -EAGAIN;
-		ret = dma_buf_io_revalidate(db->ctx, req->file);
-		if (ret)
-			return ret;
-	}
-	iov_iter_dmabuf(iter, ddir, db->ctx, offset, len);
-	return 0;
+	if (issue_flags & IO_URING_F_NONBLOCK)
+		return -EAGAIN;
+	/* its own file: that of the registration goes with the ring */
+	return dma_buf_io_revalidate(db->ctx, req->file);
 }
 
 /*
