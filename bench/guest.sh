@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# In the VM: every stack in turn, and the loads on it. BENCH_BUFFERS, _LAYOUTS,
-# _OPS and _STACKS say which, BENCH_SCALE multiplies the number of requests.
+# In the VM: every stack in turn, and the loads on it, as the BENCH_ variables that
+# bench/run sets say. Prints what load does.
 . /tests/include/tap.sh
 . /tests/include/md.sh
 set -e
@@ -10,50 +10,69 @@ m=/dev/member
 
 for dev in $m/*; do
 	echo none >"/sys/block/$(disk "$dev")/queue/scheduler"
-	# nothing but the load is to be seen on the CPU
-	echo 0 >"/sys/block/$(disk "$dev")/queue/add_random" 2>/dev/null || :
 done
 
 # devs N: the first N members
 devs()
 {
-	seq -f "$m/%g" 0 $(($1 - 1)) 2>/dev/null || seq 0 $(($1 - 1)) | sed "s|^|$m/|"
+	seq 0 $(($1 - 1)) | sed "s|^|$m/|"
 }
 
-# load STACK DEVICE OP COUNT OPTIONS...: with each buffer and layout. The name of
-# the operation, its size and the options of load(1) are what OP stands for.
+# remove NAME: the ring of a program that has exited lets go of its file a moment later
+remove()
+{
+	local i=0
+
+	until dmsetup remove "$1" 2>/tmp/remove; do
+		i=$((i + 1))
+		[ $i -lt 100 ] || { cat /tmp/remove >&2; return 1; }
+		sleep 0.05
+	done
+}
+
+# load STACK DEVICE MEMBERS OP BYTES COUNT OPTIONS...: with each buffer
 load()
 {
-	local stack=$1 device=$2 members=$3 op=$4 bytes=$5 count=$6 buffer layout flag disks='' dev
+	local stack=$1 device=$2 members=$3 op=$4 bytes=$5 count=$6 buffer flag='' disks='' dev
 
 	shift 6
-	case " $BENCH_OPS " in
+	case " $ops " in
 	*" $op:$bytes "*) ;;
 	*) return 0 ;;
 	esac
 	for dev in $(devs "$members"); do
 		disks="$disks $(disk "$dev")"
 	done
-	for layout in $BENCH_LAYOUTS; do
-		flag=''
-		[ "$layout" = scattered ] || flag=-c
-		for buffer in $BENCH_BUFFERS; do
-			# shellcheck disable=SC2086
-			/put/load -t "$buffer" $flag -s "$bytes" -n $((count * ${BENCH_SCALE:-1})) "$@" \
-				-l "$stack $members $buffer $layout $op $bytes" "$device" $disks
-		done
+	[ "$BENCH_LAYOUT" = scattered ] || flag=-c
+	for buffer in $BENCH_BUFFERS; do
+		# Few instructions want more requests to be seen in.
+		[ "$buffer:$few" != dmabuf:1 ] || [ "$bytes" = 4096 ] || count=$((count * 4))
+		# shellcheck disable=SC2086
+		/put/load -t "$buffer" $flag -s "$bytes" -n $((count * BENCH_SCALE)) \
+			-W "$BENCH_WINDOWS" "$@" -l "$stack $members $buffer $op $bytes" "$device" $disks
 	done
 }
 
 # loads STACK DEVICE MEMBERS
 loads()
 {
-	load "$1" "$2" "$3" randread 4096 1024 -r
-	load "$1" "$2" "$3" randwrite 4096 1024 -r -w
-	load "$1" "$2" "$3" read 1048576 32 -d 4 -b 1
-	load "$1" "$2" "$3" write 1048576 32 -w -d 4 -b 1
-	load "$1" "$2" "$3" read 8388608 6 -d 1 -b 1
-	load "$1" "$2" "$3" write 8388608 6 -w -d 1 -b 1
+	load "$1" "$2" "$3" randread 4096 1024 -r -d 32 -b 16
+	load "$1" "$2" "$3" randwrite 4096 1024 -r -d 32 -b 16 -w
+	load "$1" "$2" "$3" read 1048576 16 -d 1 -b 1
+	load "$1" "$2" "$3" read 8388608 4 -d 1 -b 1
+	# copied, and slow
+	[ "$1" != raid5 ] || return 0
+	load "$1" "$2" "$3" write 1048576 16 -d 1 -b 1 -w
+	load "$1" "$2" "$3" write 8388608 4 -d 1 -b 1 -w
+}
+
+# only OP:BYTES: this operation alone, if it is one of those to be done
+only()
+{
+	case " $BENCH_OPS " in
+	*" $1 "*) ops=$1 ;;
+	*) ops='' ;;
+	esac
 }
 
 # on_md STACK LEVEL MEMBERS OPTIONS...: nothing is resynchronized, because all
@@ -71,10 +90,21 @@ on_md()
 	stop md0 $(devs "$n")
 }
 
+# kib SIZE: without its letter
+kib()
+{
+	case $1 in
+	*m) echo $((${1%m} * 1024)) ;;
+	*) echo "${1%k}" ;;
+	esac
+}
+
 one_stack()
 {
-	local stack=$1 chunk n
+	local stack=$1 chunk n=4
 
+	ops=$BENCH_OPS
+	few=1
 	case $stack in
 	raw)
 		loads raw $m/0 1
@@ -82,31 +112,44 @@ one_stack()
 	linear)
 		linear lin $m/0
 		loads linear /dev/mapper/lin 1
-		dmsetup remove lin
+		remove lin
 		;;
 	stripe-on-linear)
 		linear l0 $m/0 $m/1
 		linear l1 $m/2 $m/3
 		stripe st 128 /dev/mapper/l0 /dev/mapper/l1
 		loads "$stack" /dev/mapper/st 4
-		dmsetup remove st
-		dmsetup remove l0
-		dmsetup remove l1
+		remove st
+		remove l0
+		remove l1
 		;;
-	stripe-*)	# stripe-CHUNKk, stripe-CHUNKkxMEMBERS
+	stripe-*)	# CHUNK, or CHUNKxMEMBERS
 		chunk=${stack#stripe-}
-		n=4
 		case $chunk in
-		*x*) n=${chunk#*x}; chunk=${chunk%x*} ;;
+		4k | 1m)
+			only read:8388608
+			few=0
+			;;
+		*x*)
+			only randread:4096
+			n=${chunk#*x}
+			chunk=${chunk%x*}
+			;;
 		esac
 		# shellcheck disable=SC2046
-		stripe st $((${chunk%k} * 2)) $(devs "$n")
+		stripe st $(($(kib "$chunk") * 2)) $(devs "$n")
 		loads "stripe-$chunk" /dev/mapper/st "$n"
-		dmsetup remove st
+		remove st
 		;;
 	raid0-*)
 		chunk=${stack#raid0-}
-		on_md "$stack" raid0 4 --chunk="${chunk%k}"
+		case $chunk in
+		4k | 1m)
+			only read:8388608
+			few=0
+			;;
+		esac
+		on_md "$stack" raid0 4 --chunk="$(kib "$chunk")"
 		;;
 	raid1)
 		on_md raid1 raid1 2 --assume-clean

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Load for counting: keep a queue full of reads or writes of one size, without
+ * Load for counting: keep a queue filled with reads or writes of one size, without
  * ever sleeping, and enclose some of it in markers for the plugin.
  *
  *	load [options] DEVICE MEMBER...
@@ -16,8 +16,9 @@
  *	-W WINDOWS		(3)
  *	-l LABEL		first words of each line of output
  *
- * For each window a line "LABEL COUNT COMMANDS", the commands being those that all
- * MEMBERs (names in /sys/block) have completed.
+ * Prints "LABEL WINDOWS COUNT REQUESTS COMMANDS": how many windows, of how many
+ * requests, and for all requests, those outside of windows as well, the commands
+ * that the MEMBERs (names in /sys/block) have completed.
  *
  * The ring has no flags: what completes is then posted by task work on the way
  * back from the interrupt, so that looking at the ring's memory is enough. With
@@ -252,33 +253,42 @@ static void reap(struct state *s, unsigned int nr)
 	io_uring_cq_advance(&s->ring, nr);
 }
 
+/* With a batch of the whole depth, nothing is in flight between two rounds. */
 static void rounds(struct state *s, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr / opt.batch; i++) {
-		reap(s, opt.batch);
+		if (opt.depth > opt.batch)
+			reap(s, opt.batch);
 		submit(s, opt.batch);
+		if (opt.depth == opt.batch)
+			reap(s, opt.batch);
 	}
 }
 
 static void measure(struct state *s)
 {
 	unsigned int w, warm = opt.count / 2 / opt.batch * opt.batch;
+	unsigned int ahead = opt.depth > opt.batch ? opt.depth / opt.batch : 0;
+	unsigned int total = ahead * opt.batch + warm + opt.windows * opt.count;
 	uint64_t before;
 
-	for (w = 0; w < opt.depth / opt.batch; w++)
+	/* what others left for later, the previous ring's end above all */
+	usleep(50000);
+	before = member_commands();
+	for (w = 0; w < ahead; w++)
 		submit(s, opt.batch);
+	rounds(s, warm);
 	for (w = 0; w < opt.windows; w++) {
-		rounds(s, w ? opt.batch : warm);
-		before = member_commands();
 		marker_start();
 		rounds(s, opt.count);
 		marker_end();
-		printf("%s %u %lu\n", opt.label, opt.count, member_commands() - before);
 	}
-	for (w = 0; w < opt.depth / opt.batch; w++)
+	for (w = 0; w < ahead; w++)
 		reap(s, opt.batch);
+	printf("%s %u %u %u %lu\n", opt.label, opt.windows, opt.count, total,
+	       member_commands() - before);
 }
 
 static void setup(struct state *s, const char *path)
