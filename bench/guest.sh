@@ -46,7 +46,7 @@ load()
 	[ "$BENCH_LAYOUT" = scattered ] || flag=-c
 	for buffer in $BENCH_BUFFERS; do
 		# Few instructions want more requests to be seen in.
-		[ "$buffer:$few" != dmabuf:1 ] || [ "$bytes" = 4096 ] || count=$((count * 4))
+		[ "$buffer:$few:$op" != dmabuf:1:read ] || count=$((count * 4))
 		# shellcheck disable=SC2086
 		/put/load -t "$buffer" $flag -s "$bytes" -n $((count * BENCH_SCALE)) \
 			-W "$BENCH_WINDOWS" "$@" -l "$stack $members $buffer $op $bytes" "$device" $disks
@@ -56,8 +56,12 @@ load()
 # loads STACK DEVICE MEMBERS
 loads()
 {
+	local writes
+
 	load "$1" "$2" "$3" randread 4096 1024 -r -d 32 -b 16
-	load "$1" "$2" "$3" randwrite 4096 1024 -r -d 32 -b 16 -w
+	writes=1024
+	[ "$1" != raid5 ] || writes=256
+	load "$1" "$2" "$3" randwrite 4096 $writes -r -d 32 -b 16 -w
 	load "$1" "$2" "$3" read 1048576 16 -d 1 -b 1
 	load "$1" "$2" "$3" read 8388608 4 -d 1 -b 1
 	# copied, and slow
