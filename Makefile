@@ -5,6 +5,7 @@
 
 T ?=
 P ?=
+B ?=
 J ?= 1
 
 .PHONY: help
@@ -26,6 +27,10 @@ test: ## run all tests in VMs (T=GROUP or T=GROUP/SCRIPT for some, J=2 for two V
 .PHONY: test-debug
 test-debug: ## the same on the debug kernel, for scripts that ask for it (slow)
 	@tests/run -j $(J) -k debug $(T)
+
+.PHONY: bench
+bench: ## count instructions and commands on every stack (B="--profile ..." for options)
+	@bench/run $(B)
 
 .PHONY: shell
 shell: guest kernel ## root shell in a VM (RIG="--members 2 ..." for its options)
