@@ -58,10 +58,10 @@ loads()
 {
 	local writes
 
-	load "$1" "$2" "$3" randread 4096 1024 -r -d 32 -b 16
+	load "$1" "$2" "$3" randread 4096 1024 -r -d 32 -b "$BENCH_BATCH"
 	writes=1024
 	[ "$1" != raid5 ] || writes=256
-	load "$1" "$2" "$3" randwrite 4096 $writes -r -d 32 -b 16 -w
+	load "$1" "$2" "$3" randwrite 4096 $writes -r -d 32 -b "$BENCH_BATCH" -w
 	load "$1" "$2" "$3" read 1048576 16 -d 1 -b 1
 	load "$1" "$2" "$3" read 8388608 4 -d 1 -b 1
 	# copied, and slow
