@@ -14,9 +14,10 @@
  *
  *	tb ADDRESS INSTRUCTIONS TIMES REP
  *
- * An iteration of a string instruction after its first is a block of its own,
- * which begins with that instruction: a block that begins so counts as an
- * iteration (REP), and without its first instruction.
+ * With -icount, an iteration of a string instruction after its first is a block of
+ * its own, which begins with that instruction: a block that begins so counts as an
+ * iteration (REP), and without its first instruction. Without -icount, QEMU 10
+ * loops inside of the block that the instruction is in.
  */
 #include <stdio.h>
 #include <stdlib.h>
