@@ -46,7 +46,11 @@ load()
 	[ "$BENCH_LAYOUT" = scattered ] || flag=-c
 	for buffer in $BENCH_BUFFERS; do
 		# Few instructions want more requests to be seen in.
-		[ "$buffer:$few:$op" != dmabuf:1:read ] || count=$((count * 4))
+		case $buffer:$few:$op in
+		*:0:*) count=1 ;;
+		dmabuf:1:read) count=$((count * 8)) ;;
+		dmabuf:1:write) count=$((count * 4)) ;;
+		esac
 		# shellcheck disable=SC2086
 		/put/load -t "$buffer" $flag -s "$bytes" -n $((count * BENCH_SCALE)) \
 			-W "$BENCH_WINDOWS" "$@" -l "$stack $members $buffer $op $bytes" "$device" $disks
@@ -62,12 +66,12 @@ loads()
 	writes=1024
 	[ "$1" != raid5 ] || writes=256
 	load "$1" "$2" "$3" randwrite 4096 $writes -r -d 32 -b "$BENCH_BATCH" -w
-	load "$1" "$2" "$3" read 1048576 16 -d 1 -b 1
-	load "$1" "$2" "$3" read 8388608 4 -d 1 -b 1
+	load "$1" "$2" "$3" read 1048576 8 -d 1 -b 1
+	load "$1" "$2" "$3" read 8388608 2 -d 1 -b 1
 	# copied, and slow
 	[ "$1" != raid5 ] || return 0
-	load "$1" "$2" "$3" write 1048576 16 -d 1 -b 1 -w
-	load "$1" "$2" "$3" write 8388608 4 -d 1 -b 1 -w
+	load "$1" "$2" "$3" write 1048576 8 -d 1 -b 1 -w
+	load "$1" "$2" "$3" write 8388608 2 -d 1 -b 1 -w
 }
 
 # only OP:BYTES: this operation alone, if it is one of those to be done
