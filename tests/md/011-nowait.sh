@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # vm: --members 4 --size 128M
 #
-# Reads of raid1 and raid10 go to their member where they are submitted, without a
-# worker of io_uring; what meets a barrier waits in a work of the array instead.
+# Reads of arrays with redundancy go to their member where they are submitted,
+# without a worker of io_uring; what meets a barrier, or needs the stripe cache of
+# raid5, waits in a work of the array instead.
 . /tests/include/tap.sh
 . /tests/include/md.sh
 
@@ -34,11 +35,11 @@ deferred()
 
 # what may wait, to see that this can fail
 : >$T/trace
-array md0 raid5 -- /dev/member/0 /dev/member/1 /dev/member/2
-check "raid5: data" /tests-bin/data/steady /dev/md0 -- sleep 1
-check "raid5, which may wait: reads went through a worker" \
+dmsetup create mirror --table "0 65536 mirror core 1 1024 2 /dev/member/0 0 /dev/member/1 0"
+check "dm mirror: data" /tests-bin/data/steady /dev/mapper/mirror -- sleep 1
+check "dm mirror, which may wait: reads went through a worker" \
 	grep -q io_uring_queue_async_work: $T/trace
-mdadm --stop --quiet /dev/md0
+dmsetup remove mirror
 
 array md0 raid1 -- /dev/member/0 /dev/member/1
 reads_of raid1 /dev/md0 sleep 2
@@ -55,5 +56,12 @@ reads_of "raid10 that is being checked" /dev/md0 sh -c '. /tests/include/md.sh
 	echo check >/sys/block/md0/md/sync_action; settle md0'
 check "raid10 that is being checked: some were deferred" [ "$(deferred)" -gt 0 ]
 same "raid10: mismatches" "$(md md0 mismatch_cnt)" 0
+mdadm --stop --quiet /dev/md0
+array md0 raid5 -- /dev/member/0 /dev/member/1 /dev/member/2
+reads_of raid5 /dev/md0 sleep 2
+same "raid5: none was deferred" "$(deferred)" 0
+mdadm --quiet /dev/md0 --fail /dev/member/1
+reads_of "raid5 that is degraded" /dev/md0 sleep 2
+check "raid5 that is degraded: some were deferred" [ "$(deferred)" -gt 0 ]
 mdadm --stop --quiet /dev/md0
 done_testing
