@@ -1,0 +1,224 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC3045	# read -t of busybox
+# Cells of the fault matrix, each as a line of JSON; runs in the VM.
+#
+#	cells.sh STACK FAULT...
+#
+# Exits with 3 where the VM is of no use for those that are left.
+. /tests/include/tap.sh
+. /tests/include/md.sh
+. /tests/include/qmp.sh
+. /tests/include/complaints.sh
+. /tests/matrix/stacks.sh
+. /tests/matrix/faults.sh
+
+note()
+{
+	NOTES="$NOTES${NOTES:+; }$(echo "$*" | tr '"\\\t' "'/ ")"
+}
+
+ms()
+{
+	awk '{ printf "%d", $1 * 1000 }' /proc/uptime
+}
+
+# start_stream [OPTIONS]
+start_stream()
+{
+	rm -f /tmp/m.in /tmp/m.out
+	mkfifo /tmp/m.in /tmp/m.out
+	exec 8<>/tmp/m.in 9<>/tmp/m.out
+	/tests-bin/matrix/stream -b "${MATRIX_KIND:-test}" -p $POS "$@" "$DEV" </tmp/m.in >/tmp/m.out 2>>/tmp/m.err 7>&- 8>&- 9>&- &
+	STREAM=$!
+	REPLY=''
+	read -r -t 60 REPLY <&9
+	[ "$REPLY" = ready ] || { note "stream: $REPLY"; return 1; }
+}
+
+# ask COMMAND...: of the stream
+ask()
+{
+	[ -z "$GONE" ] || return 1
+	echo "$*" >&8
+	REPLY=''
+	read -r -t 120 REPLY <&9 && return
+	note "no answer to $*"
+	GONE=1
+	return 1
+}
+
+# value NAME: of the stream's last line
+value()
+{
+	echo "$RESULT" | tr ' ' '\n' | sed -n "s/^$1=//p"
+}
+
+# in_flight: requests that the disks still account for
+in_flight()
+{
+	local i=0 sum
+
+	while :; do
+		sum=$(cat /sys/block/*/inflight | awk '{ n += $1 + $2 } END { print n }')
+		[ "$sum" != 0 ] && [ $i -lt 40 ] || break
+		i=$((i + 1))
+		sleep 0.1
+	done
+	echo "$sum"
+}
+
+# allowed FAULT: complaints that the disk's driver is right to make
+allowed()
+{
+	case $1 in
+	timeout | reset | subsystem-reset) echo 'nvme.*timeout|I/O [0-9]+.*QID.*timeout' ;;
+	*) echo '^$' ;;
+	esac
+}
+
+count_differences()
+{
+	local n=0
+
+	if [ -n "$ARRAY" ]; then
+		settle md0
+		case $1 in
+		raid1 | raid10) /tests-bin/md/mirrors md0 >/tmp/m.cmd 2>&1 || {
+			note "$(cat /tmp/m.cmd)"
+			n=1
+		} ;;
+		esac
+		n=$((n + $(scrub md0)))
+	elif [ "$1" = lv-raid1-on-raid0 ]; then
+		lv_in_sync
+		lvchange -qq --syncaction check vg/lv >/dev/null 2>&1
+		sleep 0.3
+		lv_in_sync
+		n=$(lv_field raid_mismatch_count)
+	fi
+	echo "${n:-0}"
+}
+
+count_kicked()
+{
+	local lost=0
+
+	if [ -n "$ARRAY" ]; then
+		lost=$(($(md md0 degraded) - DEGRADED))
+		[ $UNSOUND = 1 ] || lost=$((lost + $(blame md0 | grep -c .)))
+	elif [ "$1" = lv-raid1-on-raid0 ] && [ $DEGRADED = 0 ]; then
+		lost=$(dmsetup status vg-lv | grep -o ' [ADa]* [0-9]*/' | grep -o D | grep -c .)
+	fi
+	[ "$lost" -gt 0 ] && echo "$lost" || echo 0
+}
+
+# json FAULT KEY...: the line
+say()
+{
+	printf '{"stack":"%s","fault":"%s","outcome":"%s","errors":%s,"mismatches":%s,"duplicates":%s,"kicked":%s,"exporter_wait_ms":%s,"stall_ms":%s,"splats":%s,"leaks":%s,"note":"%s"}\n' "$@"
+}
+
+cell()
+{
+	local stack=$1 fault=$2 why sent below outcome mismatches duplicates=null kicked=0 splats leaks wait i
+
+	why=$(not_for "$stack" "$fault")
+	if [ -n "$why" ]; then
+		say "$stack" "$fault" n/a 0 0 null 0 0 0 0 0 "$why"
+		return
+	fi
+	NOTES='' GONE='' STUCK='' FOREVER='' SKIP='' DEGRADED=0 UNSOUND=0 SPENT='' PLUG='' RELEASE_MS=''
+	echo "matrix: $stack $fault" >/dev/kmsg
+	dmesg -c >/dev/null
+	: >/tmp/m.err
+	if ! up "$stack" "$(variant "$fault")" >/tmp/m.up 2>&1; then
+		note "no stack: $(tail -n 1 /tmp/m.up)"
+		say "$stack" "$fault" broken 0 0 null 0 0 0 0 0 "$NOTES"
+		exit 3
+	fi
+	TIMES=$COPIES
+	park_timeout 8000
+	if [ "$fault" = fuzz ]; then
+		fuzz "$stack"
+	elif start_stream; then
+		ask quiet
+		sent=$REPLY
+		below=$(written)
+		ask go
+		sleep 0.3
+		"fault_$(echo "$fault" | tr - _)" "$stack"
+		[ -n "$FOREVER$GONE" ] || case $DEGRADED:$stack in
+		0:* | 1:raid1 | 1:raid10 | 1:raid5 | 1:lv-*) goes_on ;;
+		esac
+		if ask quiet; then
+			[ -z "$TIMES" ] || duplicates=$(($(written) - below - (REPLY - sent) * TIMES))
+		fi
+		ask stop
+		RESULT=$REPLY
+	else
+		RESULT=''
+	fi
+	[ "$fault" = fuzz ] || {
+		kill -9 $STREAM 2>/dev/null
+		wait $STREAM 2>/dev/null
+		exec 8>&- 9>&-
+	}
+	outcome=$(value errno)
+	mismatches=$(value mismatches)
+	case $outcome in
+	none) outcome=ok ;;
+	'') outcome=lost ;;
+	*) duplicates=null ;;
+	esac
+	[ "$(value hung)" != 1 ] && [ -z "$STUCK" ] || outcome=hang
+	[ "$mismatches" = 0 ] || note "$(head -n 3 /tmp/m.err | tr '\n' ',')"
+	if [ $UNSOUND = 0 ]; then
+		mismatches=$((${mismatches:-0} + $(count_differences "$stack")))
+	fi
+	kicked=$(count_kicked "$stack")
+	i=$(wait_detached)
+	[ "$i" = 0 ] || note "$i attachments left"
+	leaks=$(in_flight)
+	[ "$leaks" = 0 ] || note "$leaks requests in flight for ever"
+	leaks=$((leaks + i))
+	[ -z "$RELEASE_MS" ] || note "gone after $RELEASE_MS ms"
+	if [ -n "$SKIP" ]; then
+		outcome=n/a
+		NOTES=$SKIP
+	fi
+	[ -z "$PLUG" ] || down >/dev/null 2>&1
+	for i in $PLUG; do
+		plug "$i"
+	done
+	dmesg >/tmp/m.dmesg
+	splats=$(grep -aE "$COMPLAINTS" /tmp/m.dmesg | grep -avcE "$(allowed "$fault")")
+	wait=$(value wait_us)
+	say "$stack" "$fault" "$outcome" "$(value errors || echo 0)" "${mismatches:-0}" "$duplicates" "$kicked" \
+		"$(echo "${wait:-0}" | awk '{ printf "%.1f", $1 / 1000 }')" "$(value stall_ms)" "$splats" "$leaks" "$NOTES"
+	# of no use to the next
+	case $outcome in
+	hang | lost) exit 3 ;;
+	esac
+	[ -z "$SPENT" ] || down >/dev/null 2>&1
+}
+
+cells()
+{
+	local stack=$1 fault
+
+	shift
+	for fault in "$@"; do
+		cell "$stack" "$fault"
+	done
+	down >/dev/null 2>&1
+}
+
+UP=''
+TIMES=''
+mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null
+case $0 in
+*/cells.sh)
+	cells "$@"
+	;;
+esac
