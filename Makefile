@@ -6,6 +6,8 @@
 T ?=
 P ?=
 B ?=
+
+M ?=
 J ?= 1
 
 .PHONY: help
@@ -31,6 +33,10 @@ test-debug: ## the same on the debug kernel, for scripts that ask for it (slow)
 .PHONY: bench
 bench: ## count instructions and commands on every stack (B="--profile ..." for options)
 	@bench/run $(B)
+
+.PHONY: matrix
+matrix: ## run the fault matrix: build/matrix.json (M="-s raid1 -f kill", "-h" for options)
+	@tests/matrix/run $(M)
 
 .PHONY: shell
 shell: guest kernel ## root shell in a VM (RIG="--members 2 ..." for its options)
