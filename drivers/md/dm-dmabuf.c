@@ -115,6 +115,9 @@ int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		if (!r)
 			r = blk_dmabuf_register(file_bdev(devices.files[i]),
 						ctx, wait);
+		/* it is being removed: its I/O will tell */
+		if (r == -ENXIO)
+			r = 0;
 		fput(devices.files[i]);
 	}
 	kfree(devices.files);

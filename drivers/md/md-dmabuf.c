@@ -181,6 +181,9 @@ static int md_dmabuf_bind(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
 
 	while ((bdev = md_dmabuf_device(mddev, n++, &file, &spare))) {
 		err = blk_dmabuf_register(bdev, ctx, wait && !ret && !spare);
+		/* it is being removed: its I/O will tell */
+		if (err == -ENXIO)
+			err = 0;
 		if (!ret && !spare)
 			ret = err;
 		if (file)
@@ -255,7 +258,7 @@ bool md_dmabuf_prepare(struct mddev *mddev, struct bio *bio)
 	};
 
 	if (!bio_is_dmabuf(bio) || likely(!dma_buf_io_stale(p.ctx)) ||
-	    !dma_buf_io_retry(md_dmabuf_prepare_once, &p, false))
+	    !dma_buf_io_retry(p.ctx, md_dmabuf_prepare_once, &p, false))
 		return true;
 	bio_endio_status(bio, BLK_STS_BUFFER);
 	return false;

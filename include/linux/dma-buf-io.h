@@ -60,6 +60,11 @@ struct dma_buf_io_cpu_queue {
  * @quiet: who refuses has been said already, see dma_buf_io_notice()
  * @read_nowait: reads may be submitted where waiting is not allowed, even if the
  *	file does not say so for all I/O
+ * @failing_until: jiffies until which attempts to bring the mappings back are
+ *	repeated, once one has failed.  Not before @failed_at and another timeout
+ *	does it start anew
+ * @failed_at: jiffies of the last attempt that failed
+ * @draining: devices whose commands an exporter is waiting for
  * @parked_lock: protects @parked, @retry_delay and @give_up_at
  * @parked: bios of leaf devices that found no mapping, or no tag
  * @park_work: brings the mappings back and sends @parked on its way
@@ -85,6 +90,9 @@ struct dma_buf_io_ctx {
 	int			tried;
 	bool			quiet;
 	bool			read_nowait;
+	unsigned long		failing_until;
+	unsigned long		failed_at;
+	atomic_t		draining;
 
 	spinlock_t		parked_lock;	/* the fields below */
 	struct bio_list		parked;
@@ -244,8 +252,8 @@ do {									\
 } while (0)
 
 /* Stacked devices: for their drivers */
-int dma_buf_io_retry(int (*attempt)(void *data), void *data,
-		     bool interruptible);
+int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
+		     void *data, bool interruptible);
 
 /**
  * dma_buf_io_topology_changed - a stacked device got other devices under it

@@ -86,7 +86,9 @@ static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 	ktime_t start = ktime_get();
 
 	WRITE_ONCE(binding->ctx->stale, true);
+	atomic_inc(&binding->ctx->draining);
 	dma_buf_io_binding_unmap(binding, false);
+	atomic_dec(&binding->ctx->draining);
 	trace_dma_buf_io_invalidate(binding, ktime_get() - start);
 }
 

@@ -194,23 +194,43 @@ void dma_buf_io_unregister(struct dma_buf_io_ctx *ctx)
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_unregister);
 
+/*
+ * An attempt has failed.  Is it time to give up?  One registration waits once,
+ * however many requests do: those that come later find the time used up.  While
+ * the exporter itself waits for commands of ours the time does not count.
+ */
+static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx)
+{
+	unsigned long until = dma_buf_io_give_up_at();
+	unsigned long now = jiffies;
+
+	/* the first failure, or the first for a long time */
+	if (!READ_ONCE(ctx->failing_until) ||
+	    time_after(now, READ_ONCE(ctx->failed_at) + (until - now)))
+		WRITE_ONCE(ctx->failing_until, until ?: 1);
+	WRITE_ONCE(ctx->failed_at, now);
+	return time_after(now, READ_ONCE(ctx->failing_until)) &&
+	       !atomic_read(&ctx->draining);
+}
+
 /**
  * dma_buf_io_retry - try something until an exporter lets it succeed
+ * @ctx: the registration that it is done for
  * @attempt: returns 0 or a negative errno
  * @data: for @attempt
  * @interruptible: a signal ends it
  *
  * Attempts that may succeed later are repeated, with back-off, for as long as
- * parked bios would wait.  Everything is tried in a memalloc_noio scope, because
- * bios that wait for this may be what reclaim waits for.
+ * parked bios would wait, counted from the first that failed for @ctx.
+ * Everything is tried in a memalloc_noio scope, because bios that wait for this
+ * may be what reclaim waits for.
  *
  * Context: process context, may sleep.
  * Return: 0, -EINTR, or what the last attempt said.
  */
-int dma_buf_io_retry(int (*attempt)(void *data), void *data,
-		     bool interruptible)
+int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
+		     void *data, bool interruptible)
 {
-	unsigned long give_up_at = dma_buf_io_give_up_at();
 	unsigned long delay = 0;
 	unsigned int noio;
 	int ret;
@@ -220,12 +240,13 @@ int dma_buf_io_retry(int (*attempt)(void *data), void *data,
 		ret = attempt(data);
 		memalloc_noio_restore(noio);
 
-		if (!ret)
+		if (!ret) {
+			WRITE_ONCE(ctx->failing_until, 0);
 			return 0;
+		}
 		if (interruptible && signal_pending(current))
 			return -EINTR;
-		if (!dma_buf_io_transient(ret) ||
-		    time_after(jiffies, give_up_at))
+		if (!dma_buf_io_transient(ret) || dma_buf_io_give_up(ctx))
 			return ret;
 		delay = dma_buf_io_backoff(delay);
 		if (interruptible)
@@ -283,7 +304,8 @@ static bool dma_buf_io_mapped(struct dma_buf_io_ctx *ctx)
  * mempool element, and a signal ends it.
  *
  * Where only some of the devices cannot reach the buffer, I/O may still succeed
- * on the others, and is left to find out.
+ * on the others, and is left to find out; and to fail as it does without a dma-buf
+ * where a device is being removed.
  *
  * Context: process context, may sleep.
  * Return: 0, -EINTR, -ESTALE if the exporter does not give the buffer back, or
@@ -292,10 +314,12 @@ static bool dma_buf_io_mapped(struct dma_buf_io_ctx *ctx)
 int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file)
 {
 	struct dma_buf_io_revalidation r = { .ctx = ctx, .file = file };
-	int ret = dma_buf_io_retry(dma_buf_io_revalidate_once, &r, true);
+	int ret = dma_buf_io_retry(ctx, dma_buf_io_revalidate_once, &r, true);
 
 	if (!ret || ret == -EINTR || ret == -EOPNOTSUPP)
 		return ret;
+	if (ret == -ENXIO)
+		return 0;
 	return dma_buf_io_mapped(ctx) ? 0 : -ESTALE;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);

@@ -731,6 +731,8 @@ static void leaf_removed(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
 	KUNIT_EXPECT_EQ(test, bind(f), -ENXIO);
 	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 0);
+	/* I/O fails for the device's sake, not for the buffer's */
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
 }
 
 struct remove_work {

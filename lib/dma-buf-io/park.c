@@ -90,7 +90,8 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	spin_lock_irq(&ctx->parked_lock);
 	bios = ctx->parked;
 	bio_list_init(&ctx->parked);
-	give_up = ctx->retry_delay && time_after(jiffies, ctx->give_up_at);
+	give_up = ctx->retry_delay && time_after(jiffies, ctx->give_up_at) &&
+		  !atomic_read(&ctx->draining);
 	spin_unlock_irq(&ctx->parked_lock);
 
 	blk_start_plug(&plug);

@@ -218,7 +218,8 @@ static blk_status_t nvme_dmabuf_setup_sgl(struct request *req,
 		return BLK_STS_OK;
 	}
 
-	iod->flags |= IOD_SMALL_DESCRIPTOR;
+	if (entries <= NVME_SMALL_POOL_SIZE / sizeof(*sg_list))
+		iod->flags |= IOD_SMALL_DESCRIPTOR;
 	sg_list = dma_pool_alloc(nvme_dma_pool(nvmeq, iod), GFP_ATOMIC,
 				 &sgl_dma);
 	if (!sg_list)
@@ -317,13 +318,11 @@ static bool nvme_dmabuf_setup_prps(struct request *req,
 
 static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 {
-	const unsigned int max_sgl = NVME_SMALL_POOL_SIZE /
-				     sizeof(struct nvme_sgl_desc);
 	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
 	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
 	const struct dma_buf_io_map *map = iod->dmabuf->map;
 	u64 offset = req->bio->bi_iter.bi_dmabuf_offset, run;
-	unsigned int len = blk_rq_payload_bytes(req), nr;
+	unsigned int len = blk_rq_payload_bytes(req), nr, max_sgl;
 	struct blk_dma_iter iter;
 	dma_addr_t addr;
 
@@ -338,11 +337,12 @@ static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 
 	nvme_dmabuf_iter_start(req, &iter);
 
-	/* two pages need no list as PRPs */
-	if (len > NVME_CTRL_PAGE_SIZE && sgl_threshold &&
+	if (sgl_threshold && len >= sgl_threshold &&
 	    nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl)) {
+		max_sgl = min(len / sgl_threshold, NVME_CTRL_PAGE_SIZE /
+			      sizeof(struct nvme_sgl_desc));
 		nr = nvme_dmabuf_count(req, iter, max_sgl);
-		if (nr <= max_sgl && len / nr >= sgl_threshold)
+		if (nr <= max_sgl)
 			return nvme_dmabuf_setup_sgl(req, &iter, nr);
 	}
 	return nvme_pci_setup_data_prp(req, &iter);
