@@ -235,12 +235,14 @@ static void *revoker(void *stop)
 static void test_revoked_by_another(struct io_uring *ring)
 {
 	static volatile unsigned int touched, buses;
-	uint64_t until = now_ms() + 3000;
 	static bool stop;
 	pthread_t thread;
+	uint64_t until;
 	int ret = 0;
 
+	stop = false;
 	prepare_disk(21);
+	until = now_ms() + 3000;
 	signal(SIGBUS, on_sigbus);
 	pthread_create(&thread, NULL, revoker, &stop);
 	while (now_ms() < until && !ret) {
