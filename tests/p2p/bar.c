@@ -71,14 +71,14 @@ static void open_vfio(const char *path)
 	struct {
 		struct vfio_device_feature head;
 		struct vfio_device_feature_dma_buf get;
-		struct vfio_region_dma_range range;
+		struct vfio_region_dma_range ranges[2];
 	} feature = {
 		.head.argsz = sizeof(feature),
 		.head.flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF,
 		.get.region_index = BAR_INDEX,
 		.get.open_flags = O_RDWR | O_CLOEXEC,
-		.get.nr_ranges = 1,
-		.range.length = SIZE,
+		.get.nr_ranges = 2,
+		.ranges = { { 0, SIZE / 2 }, { SIZE / 2, SIZE / 2 } },
 	};
 
 	vfio = open(path, O_RDWR);
