@@ -85,7 +85,8 @@ int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 	}
 
 	if (!blk_queue_dmabuf(bdev_get_queue(bdev))) {
-		dma_buf_io_notice(ctx, "%pg: cannot carry dma-buf I/O (zoned, metadata, or a member)\n",
+		dma_buf_io_notice(ctx,
+				  "%pg: cannot carry dma-buf I/O (zoned, metadata, a member)\n",
 				  bdev);
 		return -EOPNOTSUPP;
 	}

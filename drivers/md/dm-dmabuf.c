@@ -108,7 +108,8 @@ int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		r = dma_buf_io_vmap(ctx, wait ? DMA_BUF_IO_WAIT :
 						DMA_BUF_IO_TRY);
 		if (r == -EOPNOTSUPP)
-			dma_buf_io_notice(ctx, DM_FMT("%s: parity needs vmap, which the exporter lacks"),
+			dma_buf_io_notice(ctx,
+					  DM_FMT("%s: needs vmap, which the exporter lacks"),
 					  dm_device_name(md));
 	}
 	for (unsigned int i = 0; i < devices.nr; i++) {

@@ -195,22 +195,27 @@ void dma_buf_io_unregister(struct dma_buf_io_ctx *ctx)
 EXPORT_SYMBOL_GPL(dma_buf_io_unregister);
 
 /*
- * An attempt has failed.  Is it time to give up?  One registration waits once,
- * however many requests do: those that come later find the time used up.  While
- * the exporter itself waits for commands of ours the time does not count.
+ * An attempt has failed, the @first or a later one of a caller that waits until
+ * @give_up_at.  Is it time to give up?  One registration waits once, however many
+ * requests do: those that come later find the time used up.  While the exporter
+ * itself waits for commands of ours it does not count.
  */
-static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx)
+static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
+			       unsigned long give_up_at, bool first)
 {
-	unsigned long until = dma_buf_io_give_up_at();
+	unsigned long until = READ_ONCE(ctx->failing_until);
 	unsigned long now = jiffies;
 
-	/* the first failure, or the first for a long time */
-	if (!READ_ONCE(ctx->failing_until) ||
-	    time_after(now, READ_ONCE(ctx->failed_at) + (until - now)))
-		WRITE_ONCE(ctx->failing_until, until ?: 1);
+	/* nobody else is trying, or was a short time ago */
+	if (first && (!until || time_after(now, READ_ONCE(ctx->failed_at) +
+						(give_up_at - now)))) {
+		until = give_up_at ?: 1;
+		WRITE_ONCE(ctx->failing_until, until);
+	}
 	WRITE_ONCE(ctx->failed_at, now);
-	return time_after(now, READ_ONCE(ctx->failing_until)) &&
-	       !atomic_read(&ctx->draining);
+	if (atomic_read(&ctx->draining))
+		return false;
+	return time_after(now, give_up_at) || (until && time_after(now, until));
 }
 
 /**
@@ -231,6 +236,7 @@ static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx)
 int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 		     void *data, bool interruptible)
 {
+	unsigned long give_up_at = dma_buf_io_give_up_at();
 	unsigned long delay = 0;
 	unsigned int noio;
 	int ret;
@@ -246,7 +252,8 @@ int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 		}
 		if (interruptible && signal_pending(current))
 			return -EINTR;
-		if (!dma_buf_io_transient(ret) || dma_buf_io_give_up(ctx))
+		if (!dma_buf_io_transient(ret) ||
+		    dma_buf_io_give_up(ctx, give_up_at, !delay))
 			return ret;
 		delay = dma_buf_io_backoff(delay);
 		if (interruptible)
