@@ -224,10 +224,12 @@ static void on_sigbus(int sig)
 static void *revoker(void *stop)
 {
 	while (!__atomic_load_n((bool *)stop, __ATOMIC_ACQUIRE)) {
-		enable_memory(false);
+		uint64_t took = enable_memory(false);
+
 		usleep(2000);
 		enable_memory(true);
-		usleep(20000);
+		/* long enough to be mapped and used, on a slow kernel as well */
+		usleep(20000 + 20000 * took);
 	}
 	return NULL;
 }
