@@ -112,10 +112,12 @@ EXPORT_SYMBOL_GPL(blk_dmabuf_register);
 int blkdev_dmabuf_register(struct file *file, struct dma_buf_io_ctx *ctx)
 {
 	struct block_device *bdev = I_BDEV(file->f_mapping->host);
+	int ret = blk_dmabuf_register(bdev, ctx, true);
 
+	/* after the device has had a look at what it consists of */
 	WRITE_ONCE(ctx->read_nowait, bdev_limits(bdev)->features &
 				     BLK_FEAT_DMABUF_NOWAIT);
-	return blk_dmabuf_register(bdev, ctx, true);
+	return ret;
 }
 
 /**

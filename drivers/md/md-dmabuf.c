@@ -110,8 +110,8 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
 }
 
 /*
- * Submit @bio again from where it may wait.  Reads only: no reclaim depends on
- * them.
+ * Submit @bio again from where it may wait.  It is somebody's direct I/O: no
+ * reclaim depends on it.
  */
 void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 {

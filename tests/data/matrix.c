@@ -103,10 +103,7 @@ static uint64_t rnd(uint64_t below)
 {
 	static uint64_t x = 88172645463325252ull;
 
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x % below;
+	return dbio_rnd(&x, below);
 }
 
 static uint64_t place(unsigned int len)

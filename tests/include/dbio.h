@@ -308,6 +308,15 @@ static inline void dbio_fill(void *buf, size_t len, uint64_t seed, uint64_t pos)
 		p[i] = (seed * 0x9e3779b97f4a7c15ull) ^ (pos + i * 8);
 }
 
+/* the next of a sequence of numbers below @below; @x is its state, not 0 */
+static inline uint64_t dbio_rnd(uint64_t *x, uint64_t below)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return *x % below;
+}
+
 /* offset of the first byte that differs, or -1 */
 static inline long dbio_differ(const void *a, const void *b, size_t len)
 {

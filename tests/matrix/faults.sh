@@ -334,7 +334,7 @@ after()
 	start_stream -e
 }
 
-fault_kill()
+kill_stream()
 {
 	local begin
 
@@ -345,18 +345,17 @@ fault_kill()
 	TIMES=''
 }
 
+fault_kill()
+{
+	kill_stream
+}
+
 fault_kill_parked()
 {
-	local begin
-
 	park_timeout 3000
 	ask revoke
 	sleep 0.3
-	begin=$(ms)
-	kill -9 $STREAM
-	wait $STREAM 2>/dev/null
-	after "$begin"
-	TIMES=''
+	kill_stream
 }
 
 fault_ring_exit()

@@ -49,10 +49,7 @@ static const int known_of_update[] = {
 
 static uint64_t rnd(struct thread *t, uint64_t below)
 {
-	t->x ^= t->x << 13;
-	t->x ^= t->x >> 7;
-	t->x ^= t->x << 17;
-	return t->x % below;
+	return dbio_rnd(&t->x, below);
 }
 
 static bool one_in(struct thread *t, unsigned int n)

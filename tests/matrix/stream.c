@@ -98,10 +98,7 @@ static uint64_t rnd(uint64_t below)
 {
 	static uint64_t x = 88172645463325252ull;
 
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x % below;
+	return dbio_rnd(&x, below);
 }
 
 static int op(unsigned int code, uint64_t arg, const char *device, uint64_t *wait)
