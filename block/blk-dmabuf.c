@@ -101,7 +101,9 @@ int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 	}
 	ret = dma_buf_io_bind(ctx, leaf,
 			      wait ? DMA_BUF_IO_WAIT : DMA_BUF_IO_TRY);
-	if (ret && wait && ret != -EINTR && ret != -ERESTARTSYS)
+	/* not where the same may work a moment later */
+	if (ret && wait && ret != -EINTR && ret != -ERESTARTSYS &&
+	    ret != -EBUSY && ret != -EAGAIN)
 		dma_buf_io_notice(ctx, "%pg: the dma-buf cannot be mapped for %s (%pe)\n",
 				  bdev, dev_name(leaf->dev), ERR_PTR(ret));
 	return ret;

@@ -54,7 +54,8 @@ struct dma_buf_io_cpu_queue {
  * @lock: serializes bind, map and unbind of this registration.  Taken before the
  *	reservation lock of @dmabuf and never by the invalidation callback
  * @ref: owner, device removal and queued work
- * @stale: a mapping was taken away and nobody tried to bring it back yet
+ * @invalidations: how often an exporter took a mapping away
+ * @validated: what that was before all mappings were last there
  * @topology: what dma_buf_io_topology was when all devices were last bound
  * @tried: what it was when that was last tried
  * @quiet: who refuses has been said already, see dma_buf_io_notice()
@@ -85,7 +86,8 @@ struct dma_buf_io_ctx {
 	struct xarray		bindings;
 	struct mutex		lock;	/* bind, map and unbind */
 	struct kref		ref;
-	bool			stale;
+	atomic_t		invalidations;
+	int			validated;
 	int			topology;
 	int			tried;
 	bool			quiet;
@@ -232,12 +234,12 @@ extern atomic_t dma_buf_io_topology;
  * consumers before they build a bio, see dma_buf_io_revalidate(), and drivers
  * that send the same data to several devices.
  *
- * Return: true if an exporter has invalidated a mapping since the last attempt
- * to bring it back, or if a stacked device has changed what it consists of.
+ * Return: true if an exporter has invalidated a mapping since all of them were
+ * there, or if a stacked device has changed what it consists of.
  */
 static inline bool dma_buf_io_stale(struct dma_buf_io_ctx *ctx)
 {
-	return READ_ONCE(ctx->stale) ||
+	return READ_ONCE(ctx->validated) != atomic_read(&ctx->invalidations) ||
 	       READ_ONCE(ctx->topology) != atomic_read(&dma_buf_io_topology);
 }
 

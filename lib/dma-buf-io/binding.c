@@ -85,7 +85,7 @@ static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 	struct dma_buf_io_binding *binding = attach->importer_priv;
 	ktime_t start = ktime_get();
 
-	WRITE_ONCE(binding->ctx->stale, true);
+	atomic_inc(&binding->ctx->invalidations);
 	atomic_inc(&binding->ctx->draining);
 	dma_buf_io_binding_unmap(binding, false);
 	atomic_dec(&binding->ctx->draining);

@@ -125,6 +125,33 @@ static enum dma_data_direction dma_buf_io_dir(struct file *file,
 	return DMA_NONE;
 }
 
+/*
+ * Bind a registration that is new.  An exporter that is busy, because it moves
+ * the buffer all the time for example, is asked again for as long as parked bios
+ * would wait for it.
+ */
+static int dma_buf_io_first_bind(struct dma_buf_io_ctx *ctx, struct file *file)
+{
+	unsigned long give_up_at = dma_buf_io_give_up_at();
+	unsigned long delay = 0;
+	int ret;
+
+	for (;;) {
+		ret = file->f_op->dma_buf_register(file, ctx);
+		if (ret != -EBUSY && ret != -EAGAIN)
+			return ret;
+		if (signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, give_up_at)) {
+			pr_notice_ratelimited("%pD: the exporter stays busy (%pe)\n",
+					      file, ERR_PTR(ret));
+			return ret;
+		}
+		delay = dma_buf_io_backoff(delay);
+		schedule_timeout_interruptible(delay);
+	}
+}
+
 /**
  * dma_buf_io_register - register a dma-buf for I/O to a file
  * @file: file opened with O_DIRECT, whose I/O will use the dma-buf
@@ -164,7 +191,7 @@ struct dma_buf_io_ctx *dma_buf_io_register(struct file *file,
 	if (IS_ERR(ctx))
 		return ctx;
 
-	ret = file->f_op->dma_buf_register(file, ctx);
+	ret = dma_buf_io_first_bind(ctx, file);
 	if (ret) {
 		/* nothing of a refused registration is left behind on return */
 		dma_buf_io_unbind_all(ctx);
@@ -273,18 +300,19 @@ static int dma_buf_io_revalidate_once(void *data)
 {
 	struct dma_buf_io_revalidation *r = data;
 	struct dma_buf_io_ctx *ctx = r->ctx;
-	int topology, ret;
+	int topology, invalidations, ret;
 
 	topology = atomic_read(&dma_buf_io_topology);
-	/* before the devices and their maps are looked at: both are set after */
-	smp_store_mb(ctx->stale, false);
+	invalidations = atomic_read(&ctx->invalidations);
+	/* before the devices and their maps are looked at: what changes is counted */
+	smp_rmb();
 	WRITE_ONCE(ctx->quiet, READ_ONCE(ctx->tried) == topology);
 	WRITE_ONCE(ctx->tried, topology);
 	ret = r->file->f_op->dma_buf_register(r->file, ctx);
-	if (ret)
-		WRITE_ONCE(ctx->stale, true);
-	else
+	if (!ret) {
 		WRITE_ONCE(ctx->topology, topology);
+		WRITE_ONCE(ctx->validated, invalidations);
+	}
 	return ret;
 }
 
@@ -331,9 +359,20 @@ int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file)
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
 
-static int dma_buf_io_try_bind(struct dma_buf_io_ctx *ctx,
-			       struct dma_buf_io_leaf *leaf,
-			       enum dma_buf_io_wait wait)
+/**
+ * dma_buf_io_bind - bind a registration to a device and map it there
+ * @ctx: the registration
+ * @leaf: the device
+ * @wait: how long to wait for the exporter
+ *
+ * Does nothing where that is done already.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -ENXIO if the device is being removed, -EBUSY or -EAGAIN if it may
+ * be worth another attempt, or a negative errno.
+ */
+int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
+		    enum dma_buf_io_wait wait)
 {
 	struct dma_buf_io_binding *binding;
 	int ret;
@@ -363,38 +402,6 @@ unlock:
 	mutex_unlock(&ctx->lock);
 	trace_dma_buf_io_bind(ctx, leaf, ret);
 	return ret;
-}
-
-/**
- * dma_buf_io_bind - bind a registration to a device and map it there
- * @ctx: the registration
- * @leaf: the device
- * @wait: how long to wait for the exporter
- *
- * Does nothing where that is done already.  With DMA_BUF_IO_WAIT, an exporter
- * that is busy is asked again for as long as parked bios would wait for it.
- *
- * Context: process context, may sleep.
- * Return: 0, -ENXIO if the device is being removed, or a negative errno.
- */
-int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
-		    enum dma_buf_io_wait wait)
-{
-	unsigned long give_up_at = dma_buf_io_give_up_at();
-	unsigned long delay = 0;
-	int ret;
-
-	for (;;) {
-		ret = dma_buf_io_try_bind(ctx, leaf, wait);
-		if (wait == DMA_BUF_IO_TRY || (ret != -EBUSY && ret != -EAGAIN))
-			return ret;
-		if (signal_pending(current))
-			return -EINTR;
-		if (time_after(jiffies, give_up_at))
-			return ret;
-		delay = dma_buf_io_backoff(delay);
-		schedule_timeout_interruptible(delay);
-	}
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_bind);
 
