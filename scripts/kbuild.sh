@@ -35,17 +35,25 @@ config_hash()
 	} | sha256sum | cut -d' ' -f1
 }
 
-# A symbol counts where a Kconfig file has it that the tree reads: a file of ours
-# may be there before the patch that sources it.
+# Does the tree read this Kconfig file? One of ours may be there before the patch
+# that sources it.
+tree_reads()
+{
+	local by
+
+	git -C "$LINUX" cat-file -e "base:$1" 2>/dev/null && return 0
+	while IFS= read -r by; do
+		tree_reads "$by" && return 0
+	done < <(cd "$LINUX" && grep -rlF --include='Kconfig*' "source \"$1\"" . | sed 's|^\./||')
+	return 1
+}
+
 known_to_tree()
 {
 	local file
 
 	while IFS= read -r file; do
-		if git -C "$LINUX" cat-file -e "base:$file" 2>/dev/null ||
-			(cd "$LINUX" && grep -rqF --include='Kconfig*' "source \"$file\"" .); then
-			return 0
-		fi
+		tree_reads "$file" && return 0
 	done < <(grep -rlE --include='Kconfig*' "^[[:space:]]*(menu)?config ${1#CONFIG_}\$" "$LINUX" |
 			sed "s|^$LINUX/||")
 	return 1
