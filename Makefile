@@ -8,6 +8,7 @@ P ?=
 B ?=
 M ?=
 J ?= 1
+S ?= 1
 
 .PHONY: help
 help: ## this list
@@ -36,6 +37,10 @@ bench: ## count instructions and commands on every stack (B="--profile ..." for 
 .PHONY: matrix
 matrix: ## run the fault matrix: build/matrix.json (M="-s raid1 -f kill", "-h" for options)
 	@tests/matrix/run $(M)
+
+.PHONY: soak
+soak: ## all of that at random, beside each other, for half an hour (S=SEED M="-t SECONDS")
+	@tests/matrix/run -f soak -r $(S) -o build/soak.json $(M)
 
 .PHONY: shell
 shell: guest kernel ## root shell in a VM (RIG="--members 2 ..." for its options)

@@ -31,5 +31,7 @@ those stripe-on-linear move-loop move-between suspend-move reload reload-incapab
 those raid1 map-ebusy map-einval md-replace incapable-member read-error write-error \
 	kill-parked pressure cgroup reset timeout remove-one
 those raid5 revoke-1s ring-exit reshape
+MATRIX_SOAK='5 12'
+those raid10 soak
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing

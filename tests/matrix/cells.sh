@@ -12,6 +12,7 @@
 . /tests/include/complaints.sh
 . /tests/matrix/stacks.sh
 . /tests/matrix/faults.sh
+. /tests/matrix/soak.sh
 
 note()
 {
@@ -72,7 +73,7 @@ in_flight()
 allowed()
 {
 	case $1 in
-	timeout | reset | subsystem-reset) echo 'nvme.*timeout|I/O [0-9]+.*QID.*timeout' ;;
+	timeout | reset | subsystem-reset | soak) echo 'nvme.*timeout|I/O [0-9]+.*QID.*timeout' ;;
 	*) echo '^$' ;;
 	esac
 }
@@ -128,7 +129,7 @@ cell()
 		say "$stack" "$fault" n/a 0 0 null 0 0 0 0 0 "$why"
 		return
 	fi
-	NOTES='' GONE='' STUCK='' FOREVER='' SKIP='' DEGRADED=0 UNSOUND=0 SPENT='' PLUG='' RELEASE_MS=''
+	NOTES='' GONE='' ERRORS=0 STUCK='' FOREVER='' SKIP='' DEGRADED=0 UNSOUND=0 SPENT='' PLUG='' RELEASE_MS=''
 	echo "matrix: $stack $fault" >/dev/kmsg
 	dmesg -c >/dev/null
 	: >/tmp/m.err
@@ -171,6 +172,7 @@ cell()
 	'') outcome=lost ;;
 	*) duplicates=null ;;
 	esac
+	[ $ERRORS = 0 ] || outcome=failed
 	[ "$(value hung)" != 1 ] && [ -z "$STUCK" ] || outcome=hang
 	[ "$mismatches" = 0 ] || note "$(head -n 3 /tmp/m.err | tr '\n' ',')"
 	if [ $UNSOUND = 0 ]; then

@@ -170,19 +170,17 @@ copy()
 	dd if="$1" of="$2" bs=1M count=$((EXTENT / 2048)) iflag=direct oflag=direct 2>/dev/null
 }
 
-# reload_to STACK DEVICE: its table with that in place of member 1
+# reload_to STACK FROM TO: its table with one device in place of another
 reload_to()
 {
-	local volume=v from=$m/1
+	local volume=v
 
 	case $1 in
 	stripe-on-linear) volume=l1 ;;
 	esac
 	dmsetup suspend --nolockfs $volume
-	[ "$2" = $m/1 ] || copy $from "$2"
-	dmsetup table $volume | sed "s|$(dev_numbers $m/1)|$(dev_numbers "$2")|" >/tmp/table
-	[ "$2" != $m/1 ] ||
-		dmsetup table $volume | sed "s|$(dev_numbers /dev/vda)|$(dev_numbers $m/1)|" >/tmp/table
+	copy "$2" "$3"
+	dmsetup table $volume | sed "s|$(dev_numbers "$2")|$(dev_numbers "$3")|" >/tmp/table
 	dmsetup reload $volume </tmp/table
 	dmsetup resume $volume
 }
@@ -195,16 +193,16 @@ dev_numbers()
 fault_reload()
 {
 	TIMES='' SPENT=1
-	reload_to "$1" $m/4
+	reload_to "$1" $m/1 $m/4
 }
 
 fault_reload_incapable()
 {
 	TIMES=''
-	reload_to "$1" /dev/vda
+	reload_to "$1" $m/1 /dev/vda
 	# not a sector is written there, so that the old disk is as it was
 	sleep 1
-	reload_to "$1" $m/1
+	reload_to "$1" /dev/vda $m/1
 	# a table of the same name below is seen when the one above is loaded again
 	[ "$1" != stripe-on-linear ] || {
 		dmsetup table v | dmsetup reload v

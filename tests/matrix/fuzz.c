@@ -3,7 +3,9 @@
  * Random registrations, updates, unregistrations and I/O, valid and invalid, by
  * racing threads, while the exporter moves, revokes and refuses.
  *
- *	fuzz SEED OPERATIONS DEVICE...
+ *	fuzz [-p POSITION] SEED OPERATIONS DEVICE...
+ *
+ * What is valid is in the 8 MiB from POSITION on.
  *
  * Each thread has a ring of its own and makes of SEED the same operations again;
  * how the threads meet is a matter of luck. Checked is that each operation ends,
@@ -23,7 +25,7 @@
 
 static int test_dev, devices[16], nr_devices;
 static struct dbio_buf bufs[BUFFERS];
-static uint64_t seed;
+static uint64_t seed, start;
 static unsigned long per_thread;
 static atomic_ulong successes, refusals, unexpected, worst_ns, worst_wait;
 static atomic_uint running;
@@ -140,7 +142,7 @@ static void some_io(struct thread *t)
 
 	for (unsigned int i = 0; i < nr; i++) {
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
-		uint64_t pos = rnd(t, 16384) * 512, offset = rnd(t, SIZE / 512) * 512;
+		uint64_t pos = start + rnd(t, 16384) * 512, offset = rnd(t, SIZE / 512) * 512;
 		unsigned int len = (1 + rnd(t, (SIZE - offset) / 512)) * 512;
 		unsigned int slot = rnd(t, SLOTS + (one_in(t, 16) ? 4 : 0));
 
@@ -248,6 +250,11 @@ int main(int argc, char **argv)
 	unsigned long last = 0;
 	int quiet_for = 0;
 
+	if (argc > 2 && !strcmp(argv[1], "-p")) {
+		start = strtoull(argv[2], NULL, 0);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc < 4)
 		return 2;
 	seed = strtoull(argv[1], NULL, 0);

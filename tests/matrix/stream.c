@@ -13,6 +13,7 @@
  *	hold MS				the reservation lock, from now on
  *	fail NR ERRNO [DEVICE]		the next mappings
  *	progress			requests that have succeeded so far
+ *	failures			requests that have not, and wrong sectors
  *	quiet				finish what is in flight, compare with plain
  *					reads; sectors written so far
  *	go				on
@@ -429,9 +430,17 @@ static int damage(const char *how)
 	return dbio_pwrite(dev, plain, 512, start + sector * 512);
 }
 
-static void say_result(void)
+static unsigned long all_errors(void)
 {
 	unsigned long all = atomic_load(&short_ios);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++)
+		all += atomic_load(&errors[i]);
+	return all;
+}
+
+static void say_result(void)
+{
 	char names[256] = "";
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
@@ -439,7 +448,6 @@ static void say_result(void)
 
 		if (!n)
 			continue;
-		all += n;
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
 			 *names ? "+" : "", strerrorname_np(i) ?: "E?");
 	}
@@ -447,7 +455,7 @@ static void say_result(void)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%sshort",
 			 *names ? "+" : "");
 	printf("done=%lu written=%lu errors=%lu errno=%s mismatches=%lu unread=%lu stall_ms=%lu wait_ms=%lu wait_us=%lu moves=%lu maps=%llu hung=%d\n",
-	       atomic_load(&done), atomic_load(&written), all, *names ? names : "none",
+	       atomic_load(&done), atomic_load(&written), all_errors(), *names ? names : "none",
 	       atomic_load(&mismatches), atomic_load(&unread),
 	       (atomic_load(&worst_stall) + 999999) / 1000000,
 	       (atomic_load(&worst_wait) + 999999) / 1000000, atomic_load(&worst_wait) / 1000,
@@ -502,6 +510,8 @@ static bool obey(char *line)
 			 DMABUF_TEST_FAIL(strtoul(word[1], NULL, 0), atoi(word[2])), word[3], NULL);
 	} else if (!strcmp(word[0], "progress")) {
 		wait = atomic_load(&done);
+	} else if (!strcmp(word[0], "failures")) {
+		wait = all_errors() + atomic_load(&mismatches);
 	} else if (!strcmp(word[0], "quiet")) {
 		if (!want(QUIET, NULL))
 			ret = -ETIME;

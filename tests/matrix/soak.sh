@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034,SC2154
+# The soak: one stream, and for MATRIX_SOAK="SEED SECONDS" faults at random, one after
+# the other, many of them beside the fuzz program. Sourced by cells.sh after faults.sh.
+#
+# The same seed gives the same faults in the same order; how they meet with the I/O is
+# a matter of luck.
+
+# Those that leave a stack as it was, or exchange member 1 and member 4.
+SOAK="move-once move-loop revoke-1s lock-held-5s map-ebusy suspend-move reset timeout pressure"
+SOAK="$SOAK ring-exit kill kill-parked exec exchange exchange replace re-add"
+
+# soak_plan STACK SEED: faults, each with the seed of the fuzz program or 0, and a pause
+soak_plan()
+{
+	local fault left=''
+
+	for fault in $SOAK; do
+		case $1:$fault in
+		raid0:exchange | raw:exchange | linear:re*add | linear:replace) continue ;;
+		raid1:re*add | raid10:re*add | raid5:re*add) ;;
+		raid1:replace | raid10:replace | raid5:replace | lv-*:replace) ;;
+		*:re*add | *:replace) continue ;;
+		esac
+		[ -n "$(not_for "$1" "$fault")" ] || left="$left $fault"
+	done
+	awk -v faults="$left" -v seed="$2" 'BEGIN {
+		srand(seed)
+		n = split(faults, f)
+		for (i = 0; i < 10000; i++) {
+			fault = f[1 + int(rand() * n)]
+			fuzz = rand() < 0.5 ? 1 + int(rand() * 1000000) : 0
+			print fault, fuzz, int(rand() * 15) / 10
+		}
+	}'
+}
+
+# exchange STACK HOW: the member that is part of the stack for the one that is not
+exchange()
+{
+	local out=$IN
+
+	IN=$OUT OUT=$out
+	case $1 in
+	linear | stripe*)
+		reload_to "$1" "$OUT" "$IN"
+		;;
+	lv-*)
+		# a leg of the LV, and what it is on
+		out=/dev/md1
+		[ "$OUT" = $m/1 ] || out=$OUT
+		[ "$IN" = $m/1 ] && set -- "$1" "$2" /dev/md1 || set -- "$1" "$2" "$IN"
+		case $2 in
+		replace) quietly pvmove -qq -i 1 $out "$3" ;;
+		*) quietly lvconvert -qq -y --replace $out vg/lv "$3" ;;
+		esac
+		lv_in_sync || note "not in sync"
+		;;
+	*)
+		[ "$2" = replace ] || fail md0 "$OUT"
+		mdadm -q --zero-superblock "$IN" 2>/dev/null
+		quietly mdadm -q /dev/md0 --add "$IN"
+		if [ "$2" = replace ]; then
+			quietly mdadm -q /dev/md0 --replace "$OUT"
+			settle md0
+			quietly mdadm -q /dev/md0 --remove failed
+		fi
+		settle md0
+		;;
+	esac
+}
+
+# a second time, there is a bitmap already
+re_add()
+{
+	grep -q bitmap /proc/mdstat || quietly mdadm -q --grow /dev/md0 --bitmap=internal
+	fail md0 "$IN"
+	sleep 1
+	quietly mdadm -q /dev/md0 --re-add "$IN"
+	settle md0
+}
+
+# soak_fault STACK FAULT
+soak_fault()
+{
+	park_timeout 8000
+	case $2 in
+	exchange | replace)
+		exchange "$1" "$2"
+		;;
+	re-add)
+		re_add
+		;;
+	timeout)
+		# commands have to go there
+		[ "$IN" = $m/4 ] || fault_timeout "$1"
+		;;
+	kill* | exec)
+		ask failures
+		ERRORS=$((ERRORS + REPLY))
+		"fault_$(echo "$2" | tr - _)" "$1"
+		;;
+	*)
+		"fault_$(echo "$2" | tr - _)" "$1"
+		;;
+	esac
+}
+
+fault_soak()
+{
+	local stack=$1 fault seed pause pid n=0 fuzzed=0 end
+
+	set -- ${MATRIX_SOAK:-1 60}
+	end=$(($(ms) + $2 * 1000))
+	TIMES='' SPENT=1 ERRORS=0 IN=$m/1 OUT=$m/4
+	case $stack in
+	lv-*) quietly vgextend -qq vg $OUT ;;
+	esac
+	soak_plan "$stack" "$1" >/tmp/soak.plan
+	while read -r fault seed pause <&6; do
+		[ "$(ms)" -lt $end ] || break
+		case $fault in
+		# these look at what is attached, or at what memory is left
+		kill* | exec | pressure) seed=0 ;;
+		esac
+		echo "soak: $fault $seed" >/dev/kmsg
+		pid=''
+		if [ "$seed" != 0 ]; then
+			# beyond what the stream looks at
+			/tests-bin/matrix/fuzz -p 8388608 "$seed" 1000000 "$DEV" >/dev/null 2>&1 6<&- 7>&- 8>&- 9>&- &
+			pid=$!
+			fuzzed=$((fuzzed + 1))
+		fi
+		soak_fault "$stack" "$fault"
+		sleep "$pause"
+		[ -z "$pid" ] || {
+			kill -9 $pid
+			wait $pid 2>/dev/null
+		}
+		[ -z "$GONE" ] && goes_on
+		n=$((n + 1))
+		[ -z "$GONE$STUCK" ] || { note "after $fault"; break; }
+	done 6</tmp/soak.plan
+	[ $ERRORS = 0 ] || note "$ERRORS failures before a kill"
+	note "$n faults, $fuzzed beside fuzz"
+}
