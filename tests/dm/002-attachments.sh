@@ -9,6 +9,10 @@
 
 hold=/tests-bin/data/hold
 
+# DMA_API_DEBUG takes more than seven mappings of a page for a leak
+many=40
+[ "$RIG_KERNEL" = lean ] || many=4
+
 # count TEXT WANTED DEVICE...: attachments while registered, then none
 count()
 {
@@ -28,7 +32,7 @@ n()
 count "a namespace" 1 "$(n 0n0)"
 count "two registrations, for namespaces of one controller" 2 "$(n 0n0)" "$(n 0n1)"
 count "two controllers" 2 "$(n 0n0)" "$(n 1n0)"
-count "40 registrations for the same device" 40 -n 40 "$(n 0n0)"
+count "$many registrations for the same device" $many -n $many "$(n 0n0)"
 
 linear lin "$(n 0n0)" "$(n 1n0)"
 count "linear over two disks" 2 /dev/mapper/lin
@@ -47,7 +51,7 @@ dmsetup remove twice
 
 stripe st 128 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)"
 count "stripe over four" 4 /dev/mapper/st
-count "stripe over four, 10 registrations" 40 -n 10 /dev/mapper/st
+count "stripe over four, $((many / 4)) registrations" $many -n $((many / 4)) /dev/mapper/st
 dmsetup remove st
 
 stripe st8 128 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)" \

@@ -9,18 +9,18 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 n=0
 
-# outcomes KERNEL: of all scenarios
+# outcomes NAME VMLINUX: of all scenarios
 outcomes()
 {
-	"$RIG" --vmlinux "$ROOT/build/$1/vmlinux" --size 64M --timeout 900 \
+	"$RIG" --vmlinux "$ROOT/build/$2/vmlinux" --size 64M --timeout 900 \
 		-- /tests/stock/outcomes >"$dir/$1" 2>"$dir/$1.err" ||
 		{ sed "s/^/# $1: /" "$dir/$1.err"; exit 1; }
 }
 
 "$ROOT/scripts/kernel" base >"$dir/build.log" 2>&1 ||
 	{ sed 's/^/# /' "$dir/build.log"; exit 1; }
-outcomes base
-outcomes "$RIG_KERNEL"
+outcomes base base/lean
+outcomes "$RIG_KERNEL" "$RIG_KERNEL"
 while IFS= read -r line; do
 	n=$((n + 1))
 	if grep -qxF "$line" "$dir/$RIG_KERNEL"; then
