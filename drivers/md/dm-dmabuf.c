@@ -94,13 +94,16 @@ out:
  * block_device_operations method.  The table is let go before anything is done
  * with its devices: attaching and mapping wait for exporters and for memory, and
  * a suspend that waits for the table would hold up the writeback which frees it.
+ *
+ * A device that cannot is no reason to leave out the rest: targets with
+ * redundancy may do without it.  The first error is the one to report.
  */
 int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		       bool wait)
 {
 	struct mapped_device *md = bdev->bd_disk->private_data;
 	struct dm_dmabuf_devices devices = { };
-	int r;
+	int r, err;
 
 	r = dm_dmabuf_collect(md, ctx, &devices);
 	/* first, because it may move the buffer to where the CPU can see it */
@@ -112,15 +115,19 @@ int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 					  DM_FMT("%s: needs vmap, which the exporter lacks"),
 					  dm_device_name(md));
 	}
+	if (r)
+		goto put;
+
 	for (unsigned int i = 0; i < devices.nr; i++) {
-		if (!r)
-			r = blk_dmabuf_register(file_bdev(devices.files[i]),
-						ctx, wait);
+		err = blk_dmabuf_register(file_bdev(devices.files[i]), ctx,
+					  wait);
 		/* it is being removed: its I/O will tell */
-		if (r == -ENXIO)
-			r = 0;
-		fput(devices.files[i]);
+		if (!r && err != -ENXIO)
+			r = err;
 	}
+put:
+	while (devices.nr)
+		fput(devices.files[--devices.nr]);
 	kfree(devices.files);
 	return r;
 }

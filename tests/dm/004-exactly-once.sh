@@ -33,8 +33,8 @@ once()
 }
 
 for dev in $members; do
-	same "tags of $(disk $dev)" "$(cat "/sys/block/$(disk $dev)/queue/nr_requests")" 3
 	echo none >"/sys/block/$(disk $dev)/queue/scheduler"
+	same "tags of $(disk $dev)" "$(cat "/sys/block/$(disk $dev)/queue/nr_requests")" 3
 done
 once "namespace, 4K" /dev/member/0 4096 64 1024
 once "namespace, 3M (two commands each)" /dev/member/0 3145728 16 16

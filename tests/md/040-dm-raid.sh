@@ -6,6 +6,7 @@
 # Volumes of every RAID type that lvcreate makes, all data and parity checked; one
 # of their disks replaced; what their tables refuse.
 . /tests/include/tap.sh
+. /tests/include/md.sh
 
 m=/dev/member
 matrix=/tests-bin/data/matrix
@@ -89,6 +90,14 @@ for type in raid1 raid10 raid0; do
 		/tests-bin/data/hold -b no-vmap -i /dev/vg/lv -- true
 	lvremove -qq -y vg/lv
 done
+
+lvcreate -qq -y -n lv vg --type raid1 -m 1 -l 4 $m/0 $m/1 >/dev/null 2>&1
+in_sync lv
+for dev in $m/0 $m/1; do
+	tap "raid1, a disk that cannot reach the buffer" /tests-bin/md/unreachable /dev/vg/lv "$(pci $dev)" 1
+done
+parity "raid1 after that" lv
+lvremove -qq -y vg/lv
 vgremove -qq -y vg
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing
