@@ -249,6 +249,7 @@ struct fixture {
 	bool				put;
 	unsigned int			reaps;
 	struct file			file;
+	bool				invalidate_bound;	/* in fake_register() */
 
 	struct dma_buf			*dmabuf;
 	struct sg_table			sgt;
@@ -373,7 +374,11 @@ static int fake_register(struct file *file, struct dma_buf_io_ctx *ctx)
 {
 	struct fixture *f = file->private_data;
 
-	return dma_buf_io_bind(ctx, &f->leaf, DMA_BUF_IO_WAIT);
+	int ret = dma_buf_io_bind(ctx, &f->leaf, DMA_BUF_IO_WAIT);
+
+	if (f->invalidate_bound)
+		invalidate(f);
+	return ret;
 }
 
 static const struct file_operations fake_fops = {
@@ -588,6 +593,21 @@ static void revalidate_maps_again(struct kunit *test)
 	f->map_error = -EINVAL;
 	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), -ESTALE);
 	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
+}
+
+/* what goes away while mappings are brought back is not forgotten */
+static void revalidate_is_overtaken(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	invalidate(f);
+	f->invalidate_bound = true;
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
+	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
+	f->invalidate_bound = false;
+	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
+	KUNIT_EXPECT_FALSE(test, dma_buf_io_stale(f->ctx));
 }
 
 /* handed down again when a stacked device has changed, and only then */
@@ -826,6 +846,7 @@ static struct kunit_case dma_buf_io_cases[] = {
 	KUNIT_CASE(invalidate_reaps),
 	KUNIT_CASE(bind_maps_again),
 	KUNIT_CASE(revalidate_maps_again),
+	KUNIT_CASE(revalidate_is_overtaken),
 	KUNIT_CASE(revalidate_new_topology),
 	KUNIT_CASE(revalidate_some),
 	KUNIT_CASE(bind_map_fails),

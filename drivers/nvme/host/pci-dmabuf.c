@@ -21,7 +21,7 @@ static inline bool nvme_poll_cq(struct nvme_queue *nvmeq,
 
 static inline bool nvme_rq_is_dmabuf(struct request *req)
 {
-	return blk_rq_nr_phys_segments(req) && bio_is_dmabuf(req->bio);
+	return req->nr_phys_segments && bio_is_dmabuf(req->bio);
 }
 
 /*
