@@ -48,6 +48,7 @@ tree_reads()
 	return 1
 }
 
+# known_to_tree SYMBOL
 known_to_tree()
 {
 	local file

@@ -63,6 +63,17 @@ static void die(const char *fmt, ...)
 	__builtin_unreachable();
 }
 
+/* The kernel's own word for it depends on its log level. */
+static void say_up(void)
+{
+	FILE *console = fopen("/dev/console", "w");
+
+	if (!console)
+		return;
+	fputs("rig: up\n", console);
+	fclose(console);
+}
+
 static int write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
@@ -528,6 +539,7 @@ int main(void)
 	set_environment();
 	setup_members();
 	(void)!chdir("/root");
+	say_up();
 	if (cfg.shell) {
 		run_shell();
 		power_off();
