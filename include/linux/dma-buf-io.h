@@ -90,7 +90,7 @@ struct dma_buf_io_ctx {
 	int			validated;
 	int			topology;
 	int			tried;
-	bool			quiet;
+	unsigned int		quiet;
 	bool			read_nowait;
 	unsigned long		failing_until;
 	unsigned long		failed_at;
@@ -148,6 +148,8 @@ struct dma_buf_io_map {
  * @leaf: the device
  * @leaf_node: entry in &dma_buf_io_leaf.bindings, under its lock
  * @attach: the one attachment of this dma-buf to this device
+ * @asked: for this device by name, since another brought its mapping back
+ * @mapped_at: jiffies of the last mapping, 0 if there was none
  * @rcu: the I/O path may still look at a binding that has left the table
  */
 struct dma_buf_io_binding {
@@ -158,6 +160,8 @@ struct dma_buf_io_binding {
 	struct dma_buf_io_leaf		*leaf;
 	struct list_head		leaf_node;
 	struct dma_buf_attachment	*attach;
+	bool				asked;
+	u64				mapped_at;
 	struct rcu_head			rcu;
 };
 
@@ -244,12 +248,12 @@ static inline bool dma_buf_io_stale(struct dma_buf_io_ctx *ctx)
 }
 
 /*
- * Say in the kernel log who refuses a registration, and why: once, not again with
- * every request that meets the same devices.
+ * Say in the kernel log who refuses a registration, and why: once, not for every
+ * device that does, nor again with every request that meets the same devices.
  */
 #define dma_buf_io_notice(ctx, fmt, ...)				\
 do {									\
-	if (!READ_ONCE((ctx)->quiet))					\
+	if (!xchg(&(ctx)->quiet, 1))					\
 		pr_notice_ratelimited(fmt, ##__VA_ARGS__);		\
 } while (0)
 

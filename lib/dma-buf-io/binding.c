@@ -50,6 +50,13 @@ static void dma_buf_io_reap(struct dma_buf_io_leaf *leaf)
 	dma_fence_end_signalling(cookie);
 }
 
+/* No more commands from now on.  Those on the hardware go on. */
+static void dma_buf_io_binding_kill(struct dma_buf_io_binding *binding)
+{
+	if (!percpu_ref_is_dying(&binding->active))
+		percpu_ref_kill(&binding->active);
+}
+
 /*
  * Take the map away.  New commands find @active dead; what is on the hardware
  * is waited for, which takes as long as the device takes and depends on nothing
@@ -71,7 +78,7 @@ static void dma_buf_io_binding_unmap(struct dma_buf_io_binding *binding,
 		return;
 	if (!idle) {
 		__dma_fence_might_wait();
-		percpu_ref_kill(&binding->active);
+		dma_buf_io_binding_kill(binding);
 		while (!wait_for_completion_timeout(&binding->drained, 1))
 			dma_buf_io_reap(binding->leaf);
 	}
@@ -82,13 +89,27 @@ static void dma_buf_io_binding_unmap(struct dma_buf_io_binding *binding,
 
 static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 {
-	struct dma_buf_io_binding *binding = attach->importer_priv;
+	struct dma_buf_io_binding *other, *binding = attach->importer_priv;
+	struct dma_buf_io_ctx *ctx = binding->ctx;
 	ktime_t start = ktime_get();
+	unsigned long id;
 
-	atomic_inc(&binding->ctx->invalidations);
-	atomic_inc(&binding->ctx->draining);
+	/*
+	 * The exporter asks for one attachment after the other, and each wait has
+	 * a grace period in it: let it be the same one for all.
+	 */
+	rcu_read_lock();
+	xa_for_each(&ctx->bindings, id, other)
+		if (other->map)
+			dma_buf_io_binding_kill(other);
+	rcu_read_unlock();
+
+	/* who finds this counted finds them dead: dma_buf_io_revalidate_once() */
+	smp_mb__before_atomic();
+	atomic_inc(&ctx->invalidations);
+	atomic_inc(&ctx->draining);
 	dma_buf_io_binding_unmap(binding, false);
-	atomic_dec(&binding->ctx->draining);
+	atomic_dec(&ctx->draining);
 	trace_dma_buf_io_invalidate(binding, ktime_get() - start);
 }
 
@@ -131,6 +152,7 @@ static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 
 	reinit_completion(&binding->drained);
 	binding->map = map;
+	binding->mapped_at = get_jiffies_64();
 	trace_dma_buf_io_map(binding);
 	/* pairs with dma_buf_io_get(): the map is there before the reference */
 	smp_wmb();
@@ -140,6 +162,25 @@ static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 unmap:
 	dma_buf_unmap_attachment(binding->attach, sgt, binding->ctx->dir);
 	return ret;
+}
+
+/*
+ * The rest of the devices, while the exporter is willing: it may have the lock
+ * next, to move the buffer again, and device by device they would never all have
+ * a map.  A device that nobody has asked for since does without.
+ */
+static void dma_buf_io_map_others(struct dma_buf_io_binding *binding,
+				  enum dma_buf_io_wait wait)
+{
+	struct dma_buf_io_binding *other;
+	unsigned long id;
+
+	xa_for_each(&binding->ctx->bindings, id, other) {
+		if (other == binding || !READ_ONCE(other->asked))
+			continue;
+		WRITE_ONCE(other->asked, false);
+		dma_buf_io_binding_map_locked(other, wait);
+	}
 }
 
 /*
@@ -163,8 +204,22 @@ int dma_buf_io_binding_map(struct dma_buf_io_binding *binding,
 			return ret;
 	}
 	ret = dma_buf_io_binding_map_locked(binding, wait);
+	if (!ret)
+		dma_buf_io_map_others(binding, wait);
 	dma_resv_unlock(resv);
 	return ret;
+}
+
+/*
+ * Has the device had a map, no longer ago than I/O waits for one?  The exporter
+ * then moves the buffer too often for this I/O, but is no reason to give up.
+ */
+bool dma_buf_io_binding_mapped_lately(struct dma_buf_io_binding *binding)
+{
+	u64 mapped_at = READ_ONCE(binding->mapped_at);
+
+	return mapped_at && time_before64(get_jiffies_64(), mapped_at +
+					  dma_buf_io_park_timeout());
 }
 
 /*
@@ -182,6 +237,7 @@ struct dma_buf_io_binding *dma_buf_io_binding_create(struct dma_buf_io_ctx *ctx,
 		return ERR_PTR(-ENOMEM);
 	binding->ctx = ctx;
 	binding->leaf = leaf;
+	binding->asked = true;
 	init_completion(&binding->drained);
 	ret = percpu_ref_init(&binding->active, dma_buf_io_active_release,
 			      PERCPU_REF_INIT_DEAD, GFP_KERNEL);

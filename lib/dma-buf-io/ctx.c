@@ -200,7 +200,7 @@ struct dma_buf_io_ctx *dma_buf_io_register(struct file *file,
 			ret = -EINTR;
 		return ERR_PTR(ret);
 	}
-	ctx->quiet = true;
+	ctx->quiet = 1;
 	return ctx;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_register);
@@ -253,7 +253,8 @@ static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
  * @interruptible: a signal ends it
  *
  * Attempts that may succeed later are repeated, with back-off, for as long as
- * parked bios would wait, counted from the first that failed for @ctx.
+ * parked bios would wait, counted from the first that failed for @ctx, and for
+ * as long as they fail with -EAGAIN: see dma_buf_io_bind().
  * Everything is tried in a memalloc_noio scope, because bios that wait for this
  * may be what reclaim waits for.
  *
@@ -279,8 +280,10 @@ int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 		}
 		if (interruptible && signal_pending(current))
 			return -EINTR;
-		if (!dma_buf_io_transient(ret) ||
-		    dma_buf_io_give_up(ctx, give_up_at, !delay))
+		if (!dma_buf_io_transient(ret))
+			return ret;
+		if (dma_buf_io_give_up(ctx, give_up_at, !delay) &&
+		    ret != -EAGAIN)
 			return ret;
 		delay = dma_buf_io_backoff(delay);
 		if (interruptible)
@@ -368,21 +371,35 @@ EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
  * Does nothing where that is done already.
  *
  * Context: process context, may sleep.
- * Return: 0, -ENXIO if the device is being removed, -EBUSY or -EAGAIN if it may
- * be worth another attempt, or a negative errno.
+ * Return: 0, -ENXIO if the device is being removed, -EAGAIN if it cannot be done
+ * now but could be a short time ago, -EBUSY if it may be worth another attempt,
+ * or a negative errno.
  */
 int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
 		    enum dma_buf_io_wait wait)
 {
+	bool mapped = false, lately = false;
 	struct dma_buf_io_binding *binding;
 	int ret;
 
-	if (wait == DMA_BUF_IO_TRY) {
-		if (!mutex_trylock(&ctx->lock))
-			return -EBUSY;
-	} else if (mutex_lock_interruptible(&ctx->lock)) {
-		return -EINTR;
+	/* the locks are hard to get where many want them */
+	rcu_read_lock();
+	binding = xa_load(&ctx->bindings, leaf->id);
+	if (binding) {
+		WRITE_ONCE(binding->asked, true);
+		mapped = !percpu_ref_is_dying(&binding->active);
+		lately = dma_buf_io_binding_mapped_lately(binding);
 	}
+	rcu_read_unlock();
+	if (mapped)
+		return 0;
+
+	if (wait == DMA_BUF_IO_TRY)
+		ret = mutex_trylock(&ctx->lock) ? 0 : -EBUSY;
+	else
+		ret = mutex_lock_interruptible(&ctx->lock);
+	if (ret)
+		goto out;
 
 	binding = xa_load(&ctx->bindings, leaf->id);
 	if (!binding) {
@@ -400,6 +417,11 @@ int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
 	ret = dma_buf_io_binding_map(binding, wait);
 unlock:
 	mutex_unlock(&ctx->lock);
+out:
+	if (ret == -EAGAIN)
+		ret = -EBUSY;
+	if (lately && (ret == -EBUSY || ret == -ENODEV || ret == -ENOMEM))
+		ret = -EAGAIN;
 	trace_dma_buf_io_bind(ctx, leaf, ret);
 	return ret;
 }

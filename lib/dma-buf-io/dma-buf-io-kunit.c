@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of the library: the layout of a mapping, and the lifetime of
- * bindings.  Nothing here does DMA: the exporter makes its addresses up.
+ * KUnit tests of the library: the lifetime of registrations and bindings.
+ * Nothing here does DMA: the exporter makes its addresses up.
  */
 #include <kunit/device.h>
 #include <kunit/test.h>
@@ -21,218 +21,25 @@
 #define ALIGN_MASK	(SZ_4K - 1)
 #define TIMEOUT		(10 * HZ)
 
-/* Layout */
-
-struct run {
-	dma_addr_t	addr;
-	unsigned int	len;
-};
-
 static const struct dma_buf_io_leaf_ops quiet_leaf_ops = {
 };
-
-static struct dma_buf_io_leaf map_leaf = {
-	.ops		= &quiet_leaf_ops,
-	.align_mask	= ALIGN_MASK,
-};
-
-static void free_map(void *map)
-{
-	dma_buf_io_map_free(&map_leaf, map);
-}
 
 static void free_table(void *sgt)
 {
 	sg_free_table(sgt);
 }
 
-static struct dma_buf_io_map *create_map(struct kunit *test,
-					 const struct run *runs,
-					 unsigned int nr, u64 size)
-{
-	struct sg_table *sgt = kunit_kzalloc(test, sizeof(*sgt), GFP_KERNEL);
-	struct dma_buf_io_map *map;
-	struct scatterlist *sg;
-	unsigned int i;
-
-	KUNIT_ASSERT_NOT_NULL(test, sgt);
-	KUNIT_ASSERT_EQ(test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, sgt),
-			0);
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		sg_dma_address(sg) = runs[i].addr;
-		sg_dma_len(sg) = runs[i].len;
-	}
-	map = dma_buf_io_map_create(&map_leaf, sgt, size);
-	if (!IS_ERR(map)) {
-		KUNIT_ASSERT_EQ(test,
-				kunit_add_action_or_reset(test, free_map, map),
-				0);
-		KUNIT_EXPECT_PTR_EQ(test, map->sgt, sgt);
-	}
-	return map;
-}
-
-static void expect_addr(struct kunit *test, const struct dma_buf_io_map *map,
-			u64 offset, dma_addr_t addr, u64 len)
-{
-	u64 left = 0;
-
-	KUNIT_EXPECT_EQ_MSG(test, dma_buf_io_map_addr(map, offset, &left), addr,
-			    "offset %#llx", offset);
-	KUNIT_EXPECT_EQ_MSG(test, left, len, "offset %#llx", offset);
-}
-
-static void map_single(struct kunit *test)
-{
-	static const struct run runs[] = { { 0x10000, SZ_64K } };
-	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
-						SZ_64K);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
-	KUNIT_EXPECT_EQ(test, map->nr_ranges, 1);
-	expect_addr(test, map, 0, 0x10000, SZ_64K);
-	expect_addr(test, map, 1, 0x10001, SZ_64K - 1);
-	expect_addr(test, map, SZ_4K, 0x11000, SZ_64K - SZ_4K);
-	expect_addr(test, map, SZ_64K - 1, 0x1ffff, 1);
-}
-
-static void map_coalesces(struct kunit *test)
-{
-	static const struct run runs[] = {
-		{ 0x10000, SZ_4K }, { 0x11000, SZ_8K }, { 0x13000, SZ_4K },
-		/* empty entries are no gap */
-		{ 0, 0 }, { 0x14000, SZ_4K },
-		{ 0x20000, SZ_4K }, { 0x21000, SZ_4K },
-	};
-	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
-						7 * SZ_4K);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
-	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
-	expect_addr(test, map, 0, 0x10000, 5 * SZ_4K);
-	expect_addr(test, map, 5 * SZ_4K - 1, 0x14fff, 1);
-	expect_addr(test, map, 5 * SZ_4K, 0x20000, 2 * SZ_4K);
-}
-
-/* address 0 is as good as any, and does not follow anything */
-static void map_address_zero(struct kunit *test)
-{
-	static const struct run runs[] = { { 0, SZ_4K }, { SZ_8K, SZ_4K } };
-	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
-						SZ_8K);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
-	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
-	expect_addr(test, map, 0, 0, SZ_4K);
-	expect_addr(test, map, SZ_4K, SZ_8K, SZ_4K);
-}
-
-/* every boundary and every byte beside one, for tables of any size up to 33 */
-static void map_scattered(struct kunit *test)
-{
-	static struct run runs[33];
-	unsigned int i, nr;
-
-	for (i = 0; i < ARRAY_SIZE(runs); i++) {
-		/* descending, and of different sizes */
-		runs[i].addr = SZ_64M - (dma_addr_t)i * SZ_64K;
-		runs[i].len = (1 + i % 3) * SZ_4K;
-	}
-	for (nr = 1; nr <= ARRAY_SIZE(runs); nr++) {
-		struct dma_buf_io_map *map;
-		u64 size = 0, start = 0;
-
-		for (i = 0; i < nr; i++)
-			size += runs[i].len;
-		map = create_map(test, runs, nr, size);
-		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
-		KUNIT_EXPECT_EQ(test, map->nr_ranges, nr);
-		for (i = 0; i < nr; i++) {
-			const struct run *run = &runs[i];
-
-			expect_addr(test, map, start, run->addr, run->len);
-			expect_addr(test, map, start + 1, run->addr + 1,
-				    run->len - 1);
-			expect_addr(test, map, start + run->len - 1,
-				    run->addr + run->len - 1, 1);
-			start += run->len;
-		}
-	}
-}
-
-static void map_unaligned(struct kunit *test)
-{
-	static const struct run addr[] = { { 0x10000, SZ_4K },
-					   { 0x20200, SZ_4K } };
-	static const struct run len[] = { { 0x10000, SZ_4K - 512 },
-					  { 0x20000, SZ_4K } };
-	struct dma_buf_io_map *map;
-
-	map = create_map(test, addr, ARRAY_SIZE(addr), SZ_8K);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
-	map = create_map(test, len, ARRAY_SIZE(len), SZ_4K);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
-}
-
-static void map_too_short(struct kunit *test)
-{
-	static const struct run runs[] = { { 0x10000, SZ_4K },
-					   { 0x20000, SZ_4K } };
-	struct dma_buf_io_map *map;
-
-	map = create_map(test, runs, ARRAY_SIZE(runs), SZ_8K + SZ_4K);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
-	map = create_map(test, runs, ARRAY_SIZE(runs), SZ_8K + 1);
-	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EINVAL);
-}
-
-/* what is behind the end of the buffer is not looked at */
-static void map_too_long(struct kunit *test)
-{
-	static const struct run runs[] = {
-		{ 0x10000, SZ_4K }, { 0x20000, SZ_8K }, { 0x30123, 77 },
-	};
-	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
-						SZ_8K);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
-	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
-	/* but the device may go on to the end of the run */
-	expect_addr(test, map, SZ_8K - 1, 0x20fff, SZ_4K + 1);
-}
-
-static void map_large_offsets(struct kunit *test)
-{
-	static const struct run runs[] = {
-		{ 0x100000000, SZ_2G }, { 0x180000000, SZ_2G },
-		{ 0x200000000, SZ_2G }, { 0x900000000, SZ_2G },
-		{ 0x700000000, SZ_4K },
-	};
-	const u64 size = 4ULL * SZ_2G + SZ_4K;
-	struct dma_buf_io_map *map = create_map(test, runs, ARRAY_SIZE(runs),
-						size);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
-	KUNIT_EXPECT_EQ(test, map->nr_ranges, 3);
-	expect_addr(test, map, 0, 0x100000000, 3ULL * SZ_2G);
-	expect_addr(test, map, SZ_4G - 1, 0x1ffffffff, SZ_2G + 1);
-	expect_addr(test, map, SZ_4G, 0x200000000, SZ_2G);
-	expect_addr(test, map, SZ_4G + SZ_2G - 1, 0x27fffffff, 1);
-	expect_addr(test, map, SZ_4G + SZ_2G, 0x900000000, SZ_2G);
-	expect_addr(test, map, size - 1, 0x700000fff, 1);
-}
-
-/* Bindings */
-
 /**
  * struct fixture - an exporter, a device, and one registration
  * @ctx: the registration
  * @leaf: the device
+ * @other: a second one, see bind_other()
  * @binding: what a command holds, for @reap and @put_work
  * @put_work: the end of that command
  * @put: it has ended
  * @reaps: calls of the reap method
+ * @file: what the registration is for
+ * @invalidate_bound: take the mapping away as soon as the file has bound it
  * @dmabuf: the dma-buf
  * @sgt: its table
  * @attachments: live ones
@@ -244,12 +51,13 @@ static void map_large_offsets(struct kunit *test)
 struct fixture {
 	struct dma_buf_io_ctx		*ctx;
 	struct dma_buf_io_leaf		leaf;
+	struct dma_buf_io_leaf		other;
 	struct dma_buf_io_binding	*binding;
 	struct delayed_work		put_work;
 	bool				put;
 	unsigned int			reaps;
 	struct file			file;
-	bool				invalidate_bound;	/* in fake_register() */
+	bool				invalidate_bound;
 
 	struct dma_buf			*dmabuf;
 	struct sg_table			sgt;
@@ -344,6 +152,11 @@ static int bind(struct fixture *f)
 	return dma_buf_io_bind(f->ctx, &f->leaf, DMA_BUF_IO_WAIT);
 }
 
+static int bind_try(struct fixture *f)
+{
+	return dma_buf_io_bind(f->ctx, &f->leaf, DMA_BUF_IO_TRY);
+}
+
 static void invalidate(struct fixture *f)
 {
 	dma_resv_lock(f->dmabuf->resv, NULL);
@@ -369,11 +182,32 @@ static void expect_released(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&f->leaf.bindings));
 }
 
+static void remove_other(void *leaf)
+{
+	dma_buf_io_leaf_remove(leaf);
+	dma_buf_io_leaf_exit(leaf);
+}
+
+/* until the end of the test, or sooner */
+static void bind_other(struct kunit *test)
+{
+	struct device *dev = kunit_device_register(test, "dma-buf-io-other");
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	KUNIT_ASSERT_EQ(test, dma_buf_io_leaf_init(&f->other, dev,
+						   &quiet_leaf_ops,
+						   ALIGN_MASK), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, remove_other,
+							&f->other), 0);
+	KUNIT_EXPECT_EQ(test,
+			dma_buf_io_bind(f->ctx, &f->other, DMA_BUF_IO_WAIT), 0);
+}
+
 /* the file that the registration is for, and that hands it down to the leaf */
 static int fake_register(struct file *file, struct dma_buf_io_ctx *ctx)
 {
 	struct fixture *f = file->private_data;
-
 	int ret = dma_buf_io_bind(ctx, &f->leaf, DMA_BUF_IO_WAIT);
 
 	if (f->invalidate_bound)
@@ -443,31 +277,23 @@ static void bind_twice(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
 	KUNIT_EXPECT_EQ(test, bind(f), 0);
 	KUNIT_EXPECT_EQ(test, bind(f), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &f->leaf, DMA_BUF_IO_TRY),
-			0);
+	KUNIT_EXPECT_EQ(test, bind_try(f), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
 	KUNIT_EXPECT_EQ(test, f->maps, 1);
 }
 
 static void bind_two_devices(struct kunit *test)
 {
-	struct device *dev = kunit_device_register(test, "dma-buf-io-other");
 	struct dma_buf_io_binding *a, *b;
 	struct fixture *f = test->priv;
-	struct dma_buf_io_leaf other;
 
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	KUNIT_ASSERT_EQ(test,
-			dma_buf_io_leaf_init(&other, dev, &quiet_leaf_ops,
-					     ALIGN_MASK), 0);
 	KUNIT_EXPECT_EQ(test, bind(f), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &other, DMA_BUF_IO_WAIT),
-			0);
+	bind_other(test);
 	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 2);
 	KUNIT_EXPECT_EQ(test, f->mappings, 2);
 
 	a = dma_buf_io_get(f->ctx, &f->leaf);
-	b = dma_buf_io_get(f->ctx, &other);
+	b = dma_buf_io_get(f->ctx, &f->other);
 	KUNIT_EXPECT_NOT_NULL(test, a);
 	KUNIT_EXPECT_NOT_NULL(test, b);
 	KUNIT_EXPECT_PTR_NE(test, a, b);
@@ -477,8 +303,7 @@ static void bind_two_devices(struct kunit *test)
 		dma_buf_io_put(b);
 
 	/* the other one stays */
-	dma_buf_io_leaf_remove(&other);
-	dma_buf_io_leaf_exit(&other);
+	kunit_release_action(test, remove_other, &f->other);
 	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
 	KUNIT_EXPECT_EQ(test, f->mappings, 1);
 	a = dma_buf_io_get(f->ctx, &f->leaf);
@@ -536,6 +361,45 @@ static void invalidate_waits(struct kunit *test)
 	flush_delayed_work(&f->put_work);
 }
 
+struct put_both {
+	struct delayed_work		work;
+	struct fixture			*f;
+	struct dma_buf_io_binding	*a, *b;
+	bool				more;
+};
+
+static void put_both(struct work_struct *work)
+{
+	struct put_both *both = container_of(to_delayed_work(work),
+					     struct put_both, work);
+
+	both->more = dma_buf_io_get(both->f->ctx, &both->f->leaf) ||
+		     dma_buf_io_get(both->f->ctx, &both->f->other);
+	dma_buf_io_put(both->a);
+	dma_buf_io_put(both->b);
+}
+
+/* no device starts a command while another one's are waited for */
+static void invalidate_together(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct put_both both = { .f = f };
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	bind_other(test);
+	both.a = dma_buf_io_get(f->ctx, &f->leaf);
+	both.b = dma_buf_io_get(f->ctx, &f->other);
+	KUNIT_ASSERT_NOT_NULL(test, both.a);
+	KUNIT_ASSERT_NOT_NULL(test, both.b);
+	INIT_DELAYED_WORK_ONSTACK(&both.work, put_both);
+	schedule_delayed_work(&both.work, HZ / 5);
+	invalidate(f);
+	flush_delayed_work(&both.work);
+	destroy_delayed_work_on_stack(&both.work);
+	KUNIT_EXPECT_FALSE(test, both.more);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+}
+
 /* a device without interrupts, whose commands nobody else completes */
 static void invalidate_reaps(struct kunit *test)
 {
@@ -571,6 +435,22 @@ static void bind_maps_again(struct kunit *test)
 			dma_buf_io_put(binding);
 		invalidate(f);
 	}
+}
+
+/* those that are in use, but no others */
+static void bind_maps_others(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	bind_other(test);
+	invalidate(f);
+	KUNIT_EXPECT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_EQ(test, f->mappings, 2);
+	invalidate(f);
+	KUNIT_EXPECT_EQ(test, bind(f), 0);
+	KUNIT_EXPECT_EQ(test, f->mappings, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 2);
 }
 
 static void revalidate_maps_again(struct kunit *test)
@@ -628,21 +508,14 @@ static void revalidate_new_topology(struct kunit *test)
 static void revalidate_some(struct kunit *test)
 {
 	struct fixture *f = test->priv;
-	struct dma_buf_io_leaf other;
 
-	KUNIT_ASSERT_EQ(test, dma_buf_io_leaf_init(&other, f->leaf.dev,
-						   &quiet_leaf_ops,
-						   ALIGN_MASK), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &other, DMA_BUF_IO_WAIT),
-			0);
+	bind_other(test);
 	f->map_error = -EINVAL;
 	dma_buf_io_topology_changed();
 	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
 	/* and looked for again the next time */
 	KUNIT_EXPECT_TRUE(test, dma_buf_io_stale(f->ctx));
 	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
-	dma_buf_io_leaf_remove(&other);
-	dma_buf_io_leaf_exit(&other);
 }
 
 static void bind_map_fails(struct kunit *test)
@@ -731,13 +604,49 @@ static void bind_try_does_not_wait(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
+	f->map_error = -EAGAIN;
+	KUNIT_EXPECT_EQ(test, bind(f), -EBUSY);
+	dma_resv_lock(f->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, bind_try(f), -EBUSY);
+	dma_resv_unlock(f->dmabuf->resv);
+	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+}
+
+/* nor needs a lock for what is there */
+static void bind_try_mapped(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_EQ(test, bind(f), 0);
+	dma_resv_lock(f->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, bind_try(f), 0);
+	dma_resv_unlock(f->dmabuf->resv);
+	mutex_lock(&f->ctx->lock);
+	KUNIT_EXPECT_EQ(test, bind_try(f), 0);
+	mutex_unlock(&f->ctx->lock);
+	KUNIT_EXPECT_EQ(test, f->maps, 1);
+}
+
+/* an exporter that has let the device have a mapping is not given up soon */
+static void bind_mapped_lately(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
 	KUNIT_ASSERT_EQ(test, bind(f), 0);
 	invalidate(f);
 	dma_resv_lock(f->dmabuf->resv, NULL);
-	KUNIT_EXPECT_EQ(test, dma_buf_io_bind(f->ctx, &f->leaf, DMA_BUF_IO_TRY),
-			-EBUSY);
+	KUNIT_EXPECT_EQ(test, bind_try(f), -EAGAIN);
 	dma_resv_unlock(f->dmabuf->resv);
-	KUNIT_EXPECT_EQ(test, f->mappings, 0);
+	f->map_error = -ENODEV;
+	KUNIT_EXPECT_EQ(test, bind(f), -EAGAIN);
+	f->map_error = -EINVAL;
+	KUNIT_EXPECT_EQ(test, bind(f), -EINVAL);
+
+	f->map_error = -ENODEV;
+	f->binding = xa_load(&f->ctx->bindings, f->leaf.id);
+	KUNIT_ASSERT_NOT_NULL(test, f->binding);
+	f->binding->mapped_at -= dma_buf_io_park_timeout() + 1;
+	KUNIT_EXPECT_EQ(test, bind(f), -ENODEV);
 }
 
 static void leaf_removed(struct kunit *test)
@@ -830,21 +739,15 @@ static void released_invalid(struct kunit *test)
 }
 
 static struct kunit_case dma_buf_io_cases[] = {
-	KUNIT_CASE(map_single),
-	KUNIT_CASE(map_coalesces),
-	KUNIT_CASE(map_address_zero),
-	KUNIT_CASE(map_scattered),
-	KUNIT_CASE(map_unaligned),
-	KUNIT_CASE(map_too_short),
-	KUNIT_CASE(map_too_long),
-	KUNIT_CASE(map_large_offsets),
 	KUNIT_CASE(bind_twice),
 	KUNIT_CASE(bind_two_devices),
 	KUNIT_CASE(get_and_put),
 	KUNIT_CASE(invalidate_idle),
 	KUNIT_CASE(invalidate_waits),
+	KUNIT_CASE(invalidate_together),
 	KUNIT_CASE(invalidate_reaps),
 	KUNIT_CASE(bind_maps_again),
+	KUNIT_CASE(bind_maps_others),
 	KUNIT_CASE(revalidate_maps_again),
 	KUNIT_CASE(revalidate_is_overtaken),
 	KUNIT_CASE(revalidate_new_topology),
@@ -853,6 +756,8 @@ static struct kunit_case dma_buf_io_cases[] = {
 	KUNIT_CASE(bind_layout_fails),
 	KUNIT_CASE(driver_layout),
 	KUNIT_CASE(bind_try_does_not_wait),
+	KUNIT_CASE(bind_try_mapped),
+	KUNIT_CASE(bind_mapped_lately),
 	KUNIT_CASE(leaf_removed),
 	KUNIT_CASE(remove_during_release),
 	KUNIT_CASE(release_during_remove),

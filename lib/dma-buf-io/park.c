@@ -25,7 +25,7 @@
 #define MODULE_PARAM_PREFIX "dma_buf_io."
 
 #define DMA_BUF_IO_RETRY_MIN	1
-#define DMA_BUF_IO_RETRY_MAX	(HZ / 10)
+#define DMA_BUF_IO_RETRY_MAX	(HZ / 50)
 
 static unsigned int park_timeout_ms = 8000;
 module_param(park_timeout_ms, uint, 0644);
@@ -53,9 +53,14 @@ bool dma_buf_io_transient(int error)
 	return false;
 }
 
+unsigned long dma_buf_io_park_timeout(void)
+{
+	return msecs_to_jiffies(READ_ONCE(park_timeout_ms));
+}
+
 unsigned long dma_buf_io_give_up_at(void)
 {
-	return jiffies + msecs_to_jiffies(READ_ONCE(park_timeout_ms));
+	return jiffies + dma_buf_io_park_timeout();
 }
 
 unsigned long dma_buf_io_backoff(unsigned long delay)
@@ -99,7 +104,8 @@ static void dma_buf_io_park_work(struct work_struct *work)
 		ret = dma_buf_io_unpark(ctx, bio);
 		if (!ret) {
 			bio_list_add(&go, bio);
-		} else if (!dma_buf_io_transient(ret) || give_up) {
+		} else if (!dma_buf_io_transient(ret) ||
+			   (give_up && ret != -EAGAIN)) {
 			trace_dma_buf_io_give_up(ctx, bio);
 			bio_endio_status(bio, BLK_STS_BUFFER);
 		} else {
@@ -111,9 +117,10 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	if (bio_list_empty(&again)) {
 		ctx->retry_delay = 0;
 	} else {
-		if (!ctx->retry_delay || give_up)
+		if (!ctx->retry_delay)
 			ctx->give_up_at = dma_buf_io_give_up_at();
-		ctx->retry_delay = dma_buf_io_backoff(ctx->retry_delay);
+		ctx->retry_delay = dma_buf_io_backoff(bio_list_empty(&go) ?
+						      ctx->retry_delay : 0);
 		/* they were here first */
 		bio_list_merge_head(&ctx->parked, &again);
 		kref_get(&ctx->ref);

@@ -56,6 +56,10 @@ linear vfirst /dev/vda $d0
 refused "linear on a virtio disk, then one that can" /dev/mapper/vfirst 'vda: the driver has no dma-buf support'
 dmsetup remove vfirst
 
+linear both /dev/vda "$loop"
+refused "linear on two that cannot" /dev/mapper/both 'vda: the driver has no dma-buf support'
+dmsetup remove both
+
 dmsetup create onloop --table "0 16384 linear $loop 0"
 refused "linear on loop" /dev/mapper/onloop 'loop0: the driver has no dma-buf support'
 dmsetup remove onloop

@@ -43,6 +43,19 @@ stripe st 128 $members
 once "stripe, 4K" /dev/mapper/st 4096 64 1024
 once "stripe, 1M (16 chunks each)" /dev/mapper/st 1048576 16 64
 once "stripe, 1M, sqpoll" /dev/mapper/st 1048576 16 64 -r 2
+
+# the volume's queue is frozen for a moment each time
+limit=/sys/block/$(disk /dev/mapper/st)/queue/max_sectors_kb
+touch /tmp/changing
+while [ -e /tmp/changing ]; do
+	echo 64 >"$limit"
+	echo 128 >"$limit"
+done &
+once "stripe, 1M, while its limits change" /dev/mapper/st 1048576 16 256
+once "stripe, 4K, while its limits change" /dev/mapper/st 4096 64 8192
+rm /tmp/changing
+wait $!
+
 linear lin /dev/mapper/st
 once "linear on stripe, 1M" /dev/mapper/lin 1048576 16 64
 dmsetup remove lin

@@ -3,10 +3,12 @@
 # The library's own unit tests, in the kernel.
 # kernel: debug
 # vm: --members 1
+. /tests/include/tap.sh
 
-suite=/sys/kernel/debug/kunit/dma-buf-io
-
-echo 1 >$suite/run || exit 99
-# The cases of the suite, one level up; the suite's own line repeats them.
-sed -n 's/^    //p' $suite/results
-! grep -q '^ *not ok' $suite/results
+for suite in dma-buf-io-map dma-buf-io; do
+	dir=/sys/kernel/debug/kunit/$suite
+	echo 1 >$dir/run || exit 99
+	# the cases of the suite, one level up; the suite's own line repeats them
+	tap "$suite" sed -n 's/^    //p' $dir/results
+done
+done_testing

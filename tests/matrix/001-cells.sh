@@ -32,6 +32,6 @@ those raid1 map-ebusy map-einval md-replace incapable-member read-error write-er
 	kill-parked pressure cgroup reset timeout remove-one
 those raid5 revoke-1s ring-exit reshape
 MATRIX_SOAK='5 12'
-those raid10 soak
+those raid10 move-short soak
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing

@@ -11,7 +11,7 @@ ESTALE=116
 EBUSY=16
 EINVAL=22
 
-FAULTS="move-once move-loop move-between revoke-1s revoke-for-ever lock-held-5s map-ebusy map-einval"
+FAULTS="move-once move-loop move-short move-between revoke-1s revoke-for-ever lock-held-5s map-ebusy map-einval"
 FAULTS="$FAULTS suspend-move reload reload-incapable pvmove lv-replace md-add md-replace md-re-add reshape"
 FAULTS="$FAULTS incapable-member read-error write-error kill kill-parked ring-exit exec pressure cgroup"
 FAULTS="$FAULTS reset subsystem-reset timeout remove-one remove-all"
@@ -92,6 +92,13 @@ fault_move_loop()
 	sleep "${MATRIX_LOOP:-3}"
 	ask moving 0
 	[ "$REPLY" -gt 0 ] || note "no move succeeded"
+}
+
+# an exporter that is alive is not given up, however short the time is
+fault_move_short()
+{
+	park_timeout 200
+	fault_move_loop
 }
 
 fault_move_between()
@@ -223,6 +230,35 @@ fault_pvmove()
 	quietly pvmove -qq -i 1 /dev/md1 $m/4
 }
 
+# md_exchange OUT IN: as if the one had died
+md_exchange()
+{
+	fail md0 "$1"
+	mdadm -q --zero-superblock "$2" 2>/dev/null
+	quietly mdadm -q /dev/md0 --add "$2"
+	settle md0
+}
+
+# md_replace OUT IN: the one still helps
+md_replace()
+{
+	mdadm -q --zero-superblock "$2" 2>/dev/null
+	quietly mdadm -q /dev/md0 --add "$2"
+	quietly mdadm -q /dev/md0 --replace "$1"
+	settle md0
+	quietly mdadm -q /dev/md0 --remove failed
+}
+
+# md_re_add DEVICE: with a bitmap
+md_re_add()
+{
+	[ "$(md md0 bitmap/location)" != none ] || quietly mdadm -q --grow /dev/md0 --bitmap=internal
+	fail md0 "$1"
+	sleep 1
+	quietly mdadm -q /dev/md0 --re-add "$1"
+	settle md0
+}
+
 fault_lv_replace()
 {
 	TIMES='' SPENT=1
@@ -234,28 +270,19 @@ fault_lv_replace()
 fault_md_add()
 {
 	TIMES='' SPENT=1
-	fail md0 $m/1
-	quietly mdadm -q /dev/md0 --add $m/4
-	settle md0
+	md_exchange $m/1 $m/4
 }
 
 fault_md_replace()
 {
 	TIMES='' SPENT=1
-	quietly mdadm -q /dev/md0 --add $m/4
-	quietly mdadm -q /dev/md0 --replace $m/1
-	settle md0
-	quietly mdadm -q /dev/md0 --remove failed
+	md_replace $m/1 $m/4
 }
 
 fault_md_re_add()
 {
 	TIMES='' SPENT=1
-	quietly mdadm -q --grow /dev/md0 --bitmap=internal
-	fail md0 $m/1
-	sleep 1
-	quietly mdadm -q /dev/md0 --re-add $m/1
-	settle md0
+	md_re_add $m/1
 }
 
 fault_reshape()

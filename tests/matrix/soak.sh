@@ -7,7 +7,7 @@
 # a matter of luck.
 
 # Those that leave a stack as it was, or exchange member 1 and member 4.
-SOAK="move-once move-loop revoke-1s lock-held-5s map-ebusy suspend-move reset timeout pressure"
+SOAK="move-once move-loop move-short revoke-1s lock-held-5s map-ebusy suspend-move reset timeout pressure"
 SOAK="$SOAK ring-exit kill kill-parked exec exchange exchange replace re-add"
 
 # soak_plan STACK SEED: faults, each with the seed of the fuzz program or 0, and a pause
@@ -17,10 +17,9 @@ soak_plan()
 
 	for fault in $SOAK; do
 		case $1:$fault in
-		raid0:exchange | raw:exchange | linear:re*add | linear:replace) continue ;;
-		raid1:re*add | raid10:re*add | raid5:re*add) ;;
+		raid1:re-add | raid10:re-add | raid5:re-add) ;;
 		raid1:replace | raid10:replace | raid5:replace | lv-*:replace) ;;
-		*:re*add | *:replace) continue ;;
+		raw:exchange | raid0:exchange | *:re-add | *:replace) continue ;;
 		esac
 		[ -n "$(not_for "$1" "$fault")" ] || left="$left $fault"
 	done
@@ -35,49 +34,31 @@ soak_plan()
 	}'
 }
 
+# pv MEMBER: what LVM knows of it
+pv()
+{
+	[ "$1" = $m/1 ] && echo /dev/md1 || echo "$1"
+}
+
 # exchange STACK HOW: the member that is part of the stack for the one that is not
 exchange()
 {
 	local out=$IN
 
 	IN=$OUT OUT=$out
-	case $1 in
-	linear | stripe*)
-		reload_to "$1" "$OUT" "$IN"
-		;;
-	lv-*)
-		# a leg of the LV, and what it is on
-		out=/dev/md1
-		[ "$OUT" = $m/1 ] || out=$OUT
-		[ "$IN" = $m/1 ] && set -- "$1" "$2" /dev/md1 || set -- "$1" "$2" "$IN"
-		case $2 in
-		replace) quietly pvmove -qq -i 1 $out "$3" ;;
-		*) quietly lvconvert -qq -y --replace $out vg/lv "$3" ;;
-		esac
+	case $1:$2 in
+	lv-*:replace)
+		quietly pvmove -qq -i 1 "$(pv "$OUT")" "$(pv "$IN")"
 		lv_in_sync || note "not in sync"
 		;;
-	*)
-		[ "$2" = replace ] || fail md0 "$OUT"
-		mdadm -q --zero-superblock "$IN" 2>/dev/null
-		quietly mdadm -q /dev/md0 --add "$IN"
-		if [ "$2" = replace ]; then
-			quietly mdadm -q /dev/md0 --replace "$OUT"
-			settle md0
-			quietly mdadm -q /dev/md0 --remove failed
-		fi
-		settle md0
+	lv-*)
+		quietly lvconvert -qq -y --replace "$(pv "$OUT")" vg/lv "$(pv "$IN")"
+		lv_in_sync || note "not in sync"
 		;;
+	linear:* | stripe*) reload_to "$1" "$OUT" "$IN" ;;
+	*:replace) md_replace "$OUT" "$IN" ;;
+	*) md_exchange "$OUT" "$IN" ;;
 	esac
-}
-
-# a second time, there is a bitmap already
-re_add()
-{
-	grep -q bitmap /proc/mdstat || quietly mdadm -q --grow /dev/md0 --bitmap=internal
-	fail md0 "$IN"
-	sleep 1
-	quietly mdadm -q /dev/md0 --re-add "$IN"
-	settle md0
 }
 
 # soak_fault STACK FAULT
@@ -85,22 +66,19 @@ soak_fault()
 {
 	park_timeout 8000
 	case $2 in
-	exchange | replace)
-		exchange "$1" "$2"
-		;;
-	re-add)
-		re_add
-		;;
+	exchange | replace) exchange "$1" "$2" ;;
+	re-add) md_re_add "$IN" ;;
 	timeout)
 		# commands have to go there
 		[ "$IN" = $m/4 ] || fault_timeout "$1"
 		;;
-	kill* | exec)
-		ask failures
-		ERRORS=$((ERRORS + REPLY))
-		"fault_$(echo "$2" | tr - _)" "$1"
-		;;
 	*)
+		case $2 in
+		kill* | exec)
+			ask failures
+			ERRORS=$((ERRORS + REPLY))
+			;;
+		esac
 		"fault_$(echo "$2" | tr - _)" "$1"
 		;;
 	esac

@@ -46,6 +46,10 @@ refused "md on such an array" /dev/md1 EOPNOTSUPP 'loop0: the driver has no dma-
 stop md1
 stop md0 "$loop" $m0
 
+array md0 raid1 -- "$loop" /dev/vda
+refused "raid1 of two that cannot" /dev/md0 EOPNOTSUPP 'the driver has no dma-buf support'
+stop md0 "$loop" /dev/vda
+
 dmsetup create cr --table "0 $(sectors $m0) crypt aes-xts-plain64 $(printf '%064d' 1) 0 $m0 0"
 array md0 raid1 -- /dev/mapper/cr $m1
 refused "raid1 with an encrypted member" /dev/md0 EOPNOTSUPP 'target "crypt" cannot carry dma-buf I/O'
