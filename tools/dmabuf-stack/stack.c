@@ -141,7 +141,7 @@ static void layer_reason(struct layer *l, bool feature)
 	if (sysfs_read(detail, sizeof(detail), l->path, "queue/zoned") && strcmp(detail, "none")) {
 		snprintf(out, size, "zoned (%s)", detail);
 	} else if (sysfs_read(detail, sizeof(detail), l->path, "integrity/format") &&
-		 strcmp(detail, "none") && strcmp(detail, "nop")) {
+		 strcmp(detail, "none")) {
 		snprintf(out, size, "integrity format \"%s\"", detail);
 	} else if (!strncmp(l->kind, "dm ", 3) && strchr(l->kind, ',')) {
 		snprintf(out, size, "one of its targets (%s) is not opted in", l->kind + 3);

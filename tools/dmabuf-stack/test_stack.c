@@ -76,6 +76,8 @@ static void build(void)
 	nvme(0, "2048");
 	nvme(1, "2048");
 	nvme(2, "0");
+	nvme(3, "0");
+	sh("mkdir devices/nvme3n1/integrity; echo nop > devices/nvme3n1/integrity/format");
 	disk("loop3", "7:3", "0");
 	sh("d=devices/nvme0n1/nvme0n1p1; mkdir $d; echo 1 > $d/partition; echo 259:10 > $d/dev; "
 	   "ln -s ../../$d dev/block/259:10; echo 511 > devices/nvme0n1/queue/dma_alignment");
@@ -169,6 +171,9 @@ int main(void)
 
 	l = stack_walk(makedev(259, 2));
 	ok(reason(l, "zoned (host-managed)"), "zoned");
+	stack_free(l);
+	l = stack_walk(makedev(259, 3));
+	ok(reason(l, "integrity format \"nop\""), "metadata without a checksum");
 	stack_free(l);
 	l = stack_walk(makedev(252, 0));
 	ok(reason(l, "kernel without dma-buf block I/O") && !strcmp(l->kind, "zram"), "an old kernel");
