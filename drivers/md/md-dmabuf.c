@@ -180,7 +180,7 @@ static int md_dmabuf_bind(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
 	bool spare;
 
 	while ((bdev = md_dmabuf_device(mddev, n++, &file, &spare))) {
-		err = blk_dmabuf_register(bdev, ctx, wait && !spare);
+		err = blk_dmabuf_register(bdev, ctx, wait);
 		/* it is being removed: its I/O will tell */
 		if (err == -ENXIO)
 			err = 0;

@@ -3,7 +3,8 @@
  * What the exporter does to a request that has reached some of its devices, and
  * others not yet.
  *
- *	late DEVICE read|write BYTES [first] [unmap=PCI-DEVICE] [revoke] -- COMMAND...
+ *	late DEVICE read|write BYTES [first] [unmap=PCI-DEVICE] [revoke] [dsync]
+ *		[pos=BYTE] -- COMMAND...
  *
  * Submits one request, does to the dma-buf what is asked for (first: before that),
  * runs the command, which lets the request go on, and prints how it ended:
@@ -14,11 +15,10 @@
 
 #include "../exporter/exporter.h"
 
-#define POS	(1u << 20)
-
 static int test_dev;
 static const char *unmap;
 static bool revoked;
+static uint64_t pos = 1 << 20;
 
 static void op(int dmabuf, unsigned int code, uint64_t arg, const char *device)
 {
@@ -51,7 +51,8 @@ static void fail(const char *what, int ret)
 int main(int argc, char **argv)
 {
 	struct dmabuf_test_create create = { .fd_flags = O_RDWR | O_CLOEXEC };
-	bool write, first = false;
+	bool write, first = false, dsync = false;
+	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
 	struct io_uring ring;
 	uint8_t *mem, *map;
@@ -67,6 +68,9 @@ int main(int argc, char **argv)
 			unmap = argv[i] + 6;
 		revoked |= !strcmp(argv[i], "revoke");
 		first |= !strcmp(argv[i], "first");
+		dsync |= !strcmp(argv[i], "dsync");
+		if (!strncmp(argv[i], "pos=", 4))
+			pos = strtoull(argv[i] + 4, NULL, 0);
 	}
 	create.size = (len + 4095) & -4096;
 	test_dev = open(DMABUF_TEST_DEVICE, O_RDWR | O_CLOEXEC);
@@ -80,17 +84,20 @@ int main(int argc, char **argv)
 		ret = dbio_register(&ring, 0, create.fd, dev);
 	if (ret || map == MAP_FAILED)
 		fail("registration", ret);
-	dbio_fill(map, len, getpid() + time(NULL), POS);
+	dbio_fill(map, len, getpid() + time(NULL), pos);
 	if (first)
 		take_away(create.fd);
 
-	dbio_prep(io_uring_get_sqe(&ring), write, dev, 0, len, POS, 0);
+	sqe = io_uring_get_sqe(&ring);
+	dbio_prep(sqe, write, dev, 0, len, pos, 0);
+	if (dsync)
+		sqe->rw_flags = RWF_DSYNC;
 	if (io_uring_submit(&ring) != 1)
 		fail("submit", -EIO);
 	if (!first) {
 		usleep(300000);
 		if (!io_uring_peek_cqe(&ring, &cqe))
-			fail("too early", -EALREADY);
+			fail("too early", cqe->res < 0 ? cqe->res : -EALREADY);
 		take_away(create.fd);
 	}
 
@@ -107,7 +114,7 @@ int main(int argc, char **argv)
 		puts(strerrorname_np(-cqe->res));
 		return 1;
 	}
-	ret = dbio_pread(dev, mem, len, POS);
+	ret = dbio_pread(dev, mem, len, pos);
 	if (ret)
 		fail("plain read", ret);
 	puts(cqe->res == (int)len && !memcmp(mem, map, len) ? "right" : "wrong");
