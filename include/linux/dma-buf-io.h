@@ -61,19 +61,25 @@ struct dma_buf_io_cpu_queue {
  * @quiet: who refuses has been said already, see dma_buf_io_notice()
  * @read_nowait: reads may be submitted where waiting is not allowed, even if the
  *	file does not say so for all I/O
- * @failing_until: jiffies until which attempts to bring the mappings back are
- *	repeated, once one has failed.  Not before @failed_at and another timeout
- *	does it start anew
- * @failed_at: jiffies of the last attempt that failed
- * @draining: devices whose commands an exporter is waiting for
+ * @failing_until: until when attempts to bring the mappings back are repeated,
+ *	once one has failed.  Not before @failed_at and another timeout does it
+ *	start anew.  By dma_buf_io_now(), as all times here
+ * @failed_at: when the last attempt failed
+ * @drained: jiffies that the exporter has spent waiting for commands
+ * @draining_since: jiffies at which it began to wait for those it waits for now,
+ *	or 0.  Both are changed under the reservation lock of @dmabuf
+ * @attach_work: attaches @dmabuf to @attach_leaf
+ * @attach_leaf: a device that had no binding when that could not be waited for,
+ *	or NULL.  Changed under @lock
  * @parked_lock: protects @parked, @retry_delay and @give_up_at
  * @parked: bios of leaf devices that found no mapping, or no tag
  * @park_work: brings the mappings back and sends @parked on its way
  * @retry_delay: jiffies until the next attempt, 0 when none has failed
- * @give_up_at: jiffies at which bios that still have no mapping are failed
+ * @give_up_at: when bios that still have no mapping are failed
  * @vmapped: there is a mapping for the CPU, see dma_buf_io_vmap().  Changed under
  *	@lock
  * @vmap: that mapping
+ * @cpu_failed_at: jiffies when fences of the exporter were last waited for in vain
  * @cpu_begin: bios that are to be copied by the CPU
  * @cpu_end: bios that have been
  * @release_work: tears the registration down outside the caller's locks
@@ -94,7 +100,10 @@ struct dma_buf_io_ctx {
 	bool			read_nowait;
 	unsigned long		failing_until;
 	unsigned long		failed_at;
-	atomic_t		draining;
+	unsigned long		drained;
+	unsigned long		draining_since;
+	struct work_struct	attach_work;
+	struct dma_buf_io_leaf	*attach_leaf;
 
 	spinlock_t		parked_lock;	/* the fields below */
 	struct bio_list		parked;
@@ -104,6 +113,7 @@ struct dma_buf_io_ctx {
 
 	bool			vmapped;
 	struct iosys_map	vmap;
+	unsigned long		cpu_failed_at;
 	struct dma_buf_io_cpu_queue cpu_begin;
 	struct dma_buf_io_cpu_queue cpu_end;
 
@@ -149,7 +159,7 @@ struct dma_buf_io_map {
  * @leaf_node: entry in &dma_buf_io_leaf.bindings, under its lock
  * @attach: the one attachment of this dma-buf to this device
  * @asked: for this device by name, since another brought its mapping back
- * @mapped_at: jiffies of the last mapping, 0 if there was none
+ * @unmapped_at: when a mapping was last taken away, by dma_buf_io_now()
  * @rcu: the I/O path may still look at a binding that has left the table
  */
 struct dma_buf_io_binding {
@@ -161,7 +171,7 @@ struct dma_buf_io_binding {
 	struct list_head		leaf_node;
 	struct dma_buf_attachment	*attach;
 	bool				asked;
-	u64				mapped_at;
+	unsigned long			unmapped_at;
 	struct rcu_head			rcu;
 };
 
@@ -193,9 +203,10 @@ struct dma_buf_io_leaf_ops {
  * @ops: driver callbacks
  * @align_mask: alignment that the hardware needs at every boundary between runs
  * @id: index into every &dma_buf_io_ctx.bindings
- * @lock: protects @bindings and @dead
+ * @lock: protects the fields below
  * @bindings: every binding of this device
  * @dead: the device is on its way out, nothing may bind any more
+ * @attaching: registrations whose &dma_buf_io_ctx.attach_work is under way for it
  *
  * Embedded in the driver's own device structure.  Namespaces and partitions of
  * a controller share it, and with it one attachment for each dma-buf.
@@ -205,9 +216,10 @@ struct dma_buf_io_leaf {
 	const struct dma_buf_io_leaf_ops	*ops;
 	unsigned long				align_mask;
 	u32					id;
-	spinlock_t				lock;	/* bindings, dead */
+	spinlock_t				lock;	/* the fields below */
 	struct list_head			bindings;
 	bool					dead;
+	unsigned int				attaching;
 };
 
 /**
@@ -271,6 +283,8 @@ int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
  */
 static inline void dma_buf_io_topology_changed(void)
 {
+	/* who finds this counted finds the devices */
+	smp_mb__before_atomic();
 	atomic_inc(&dma_buf_io_topology);
 }
 

@@ -91,8 +91,8 @@ static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 {
 	struct dma_buf_io_binding *other, *binding = attach->importer_priv;
 	struct dma_buf_io_ctx *ctx = binding->ctx;
+	unsigned long id, since = jiffies ?: 1;
 	ktime_t start = ktime_get();
-	unsigned long id;
 
 	/*
 	 * The exporter asks for one attachment after the other, and each wait has
@@ -107,9 +107,15 @@ static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 	/* who finds this counted finds them dead: dma_buf_io_revalidate_once() */
 	smp_mb__before_atomic();
 	atomic_inc(&ctx->invalidations);
-	atomic_inc(&ctx->draining);
-	dma_buf_io_binding_unmap(binding, false);
-	atomic_dec(&ctx->draining);
+	if (binding->map) {
+		WRITE_ONCE(ctx->draining_since, since);
+		dma_buf_io_binding_unmap(binding, false);
+		WRITE_ONCE(ctx->drained, ctx->drained + (jiffies - since));
+		/* pairs with dma_buf_io_now() */
+		smp_wmb();
+		WRITE_ONCE(ctx->draining_since, 0);
+		WRITE_ONCE(binding->unmapped_at, dma_buf_io_now(ctx));
+	}
 	trace_dma_buf_io_invalidate(binding, ktime_get() - start);
 }
 
@@ -152,7 +158,6 @@ static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
 
 	reinit_completion(&binding->drained);
 	binding->map = map;
-	binding->mapped_at = get_jiffies_64();
 	trace_dma_buf_io_map(binding);
 	/* pairs with dma_buf_io_get(): the map is there before the reference */
 	smp_wmb();
@@ -212,14 +217,14 @@ int dma_buf_io_binding_map(struct dma_buf_io_binding *binding,
 
 /*
  * Has the device had a map, no longer ago than I/O waits for one?  The exporter
- * then moves the buffer too often for this I/O, but is no reason to give up.
+ * may then move the buffer too often for this I/O, but is no reason to give up.
  */
-bool dma_buf_io_binding_mapped_lately(struct dma_buf_io_binding *binding)
+bool dma_buf_io_binding_lost_lately(struct dma_buf_io_binding *binding)
 {
-	u64 mapped_at = READ_ONCE(binding->mapped_at);
+	unsigned long unmapped_at = READ_ONCE(binding->unmapped_at);
 
-	return mapped_at && time_before64(get_jiffies_64(), mapped_at +
-					  dma_buf_io_park_timeout());
+	return time_in_range(dma_buf_io_now(binding->ctx), unmapped_at,
+			     unmapped_at + dma_buf_io_park_timeout());
 }
 
 /*
@@ -238,6 +243,7 @@ struct dma_buf_io_binding *dma_buf_io_binding_create(struct dma_buf_io_ctx *ctx,
 	binding->ctx = ctx;
 	binding->leaf = leaf;
 	binding->asked = true;
+	binding->unmapped_at = dma_buf_io_now(ctx) - MAX_JIFFY_OFFSET;
 	init_completion(&binding->drained);
 	ret = percpu_ref_init(&binding->active, dma_buf_io_active_release,
 			      PERCPU_REF_INIT_DEAD, GFP_KERNEL);

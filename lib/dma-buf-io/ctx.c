@@ -31,10 +31,10 @@ atomic_t dma_buf_io_topology __read_mostly = ATOMIC_INIT(0);
 EXPORT_SYMBOL_GPL(dma_buf_io_topology);
 
 /*
- * Nothing that runs here waits for other work of this queue, so any number of
- * registrations may go at once.
+ * Waits for exporters.  Nothing that runs here waits for other work of this queue,
+ * so any number of registrations may come and go at once.
  */
-static struct workqueue_struct *dma_buf_io_release_wq;
+static struct workqueue_struct *dma_buf_io_wq;
 
 /*
  * Empty the table, and take the CPU's mapping away.  No bio is under way.
@@ -70,12 +70,56 @@ static void dma_buf_io_ctx_release(struct kref *ref)
 	struct dma_buf_io_ctx *ctx =
 		container_of(ref, struct dma_buf_io_ctx, ref);
 
-	queue_work(dma_buf_io_release_wq, &ctx->release_work);
+	queue_work(dma_buf_io_wq, &ctx->release_work);
 }
 
 void dma_buf_io_ctx_put(struct dma_buf_io_ctx *ctx)
 {
 	kref_put(&ctx->ref, dma_buf_io_ctx_release);
+}
+
+/*
+ * The binding to a device, made if there is none.  Called with the lock of the
+ * registration held.
+ */
+static struct dma_buf_io_binding *
+dma_buf_io_get_binding(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf)
+{
+	struct dma_buf_io_binding *binding;
+	int ret;
+
+	binding = xa_load(&ctx->bindings, leaf->id);
+	if (binding)
+		return binding;
+	binding = dma_buf_io_binding_create(ctx, leaf);
+	if (IS_ERR(binding))
+		return binding;
+	ret = xa_err(xa_store(&ctx->bindings, leaf->id, binding, GFP_KERNEL));
+	if (ret) {
+		dma_buf_io_binding_destroy(binding, true);
+		return ERR_PTR(ret);
+	}
+	return binding;
+}
+
+static void dma_buf_io_attach_work(struct work_struct *work)
+{
+	struct dma_buf_io_ctx *ctx =
+		container_of(work, struct dma_buf_io_ctx, attach_work);
+	struct dma_buf_io_leaf *leaf = ctx->attach_leaf;
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&ctx->lock);
+	/* whoever needs it comes back, and tries again if there is none */
+	dma_buf_io_get_binding(ctx, leaf);
+	ctx->attach_leaf = NULL;
+	mutex_unlock(&ctx->lock);
+	memalloc_noio_restore(noio);
+
+	spin_lock(&leaf->lock);
+	leaf->attaching--;
+	spin_unlock(&leaf->lock);
+	dma_buf_io_ctx_put(ctx);
 }
 
 /*
@@ -99,6 +143,7 @@ struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
 	mutex_init(&ctx->lock);
 	kref_init(&ctx->ref);
 	INIT_WORK(&ctx->release_work, dma_buf_io_release_work);
+	INIT_WORK(&ctx->attach_work, dma_buf_io_attach_work);
 	dma_buf_io_park_init(ctx);
 	dma_buf_io_vmap_init(ctx);
 	return ctx;
@@ -132,9 +177,13 @@ static enum dma_data_direction dma_buf_io_dir(struct file *file,
  */
 static int dma_buf_io_first_bind(struct dma_buf_io_ctx *ctx, struct file *file)
 {
-	unsigned long give_up_at = dma_buf_io_give_up_at();
+	unsigned long give_up_at = dma_buf_io_now(ctx) +
+				   dma_buf_io_park_timeout();
 	unsigned long delay = 0;
 	int ret;
+
+	/* that other I/O of the task completes is no reason to stop */
+	guard(no_notify_signal)();
 
 	for (;;) {
 		ret = file->f_op->dma_buf_register(file, ctx);
@@ -142,7 +191,7 @@ static int dma_buf_io_first_bind(struct dma_buf_io_ctx *ctx, struct file *file)
 			return ret;
 		if (signal_pending(current))
 			return -EINTR;
-		if (time_after(jiffies, give_up_at)) {
+		if (time_after(dma_buf_io_now(ctx), give_up_at)) {
 			pr_notice_ratelimited("%pD: the exporter stays busy (%pe)\n",
 					      file, ERR_PTR(ret));
 			return ret;
@@ -231,7 +280,7 @@ static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
 			       unsigned long give_up_at, bool first)
 {
 	unsigned long until = READ_ONCE(ctx->failing_until);
-	unsigned long now = jiffies;
+	unsigned long now = dma_buf_io_now(ctx);
 
 	/* nobody else is trying, or was a short time ago */
 	if (first && (!until || time_after(now, READ_ONCE(ctx->failed_at) +
@@ -240,8 +289,6 @@ static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
 		WRITE_ONCE(ctx->failing_until, until);
 	}
 	WRITE_ONCE(ctx->failed_at, now);
-	if (atomic_read(&ctx->draining))
-		return false;
 	return time_after(now, give_up_at) || (until && time_after(now, until));
 }
 
@@ -253,8 +300,8 @@ static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
  * @interruptible: a signal ends it
  *
  * Attempts that may succeed later are repeated, with back-off, for as long as
- * parked bios would wait, counted from the first that failed for @ctx, and for
- * as long as they fail with -EAGAIN: see dma_buf_io_bind().
+ * parked bios would wait, counted from the first that failed for @ctx.  Those
+ * that fail with -EAGAIN do not count.
  * Everything is tried in a memalloc_noio scope, because bios that wait for this
  * may be what reclaim waits for.
  *
@@ -264,7 +311,8 @@ static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
 int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 		     void *data, bool interruptible)
 {
-	unsigned long give_up_at = dma_buf_io_give_up_at();
+	unsigned long give_up_at = dma_buf_io_now(ctx) +
+				   dma_buf_io_park_timeout();
 	unsigned long delay = 0;
 	unsigned int noio;
 	int ret;
@@ -274,16 +322,17 @@ int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 		ret = attempt(data);
 		memalloc_noio_restore(noio);
 
-		if (!ret) {
+		/* see dma_buf_io_bind() for the latter */
+		if (!ret || ret == -EAGAIN)
 			WRITE_ONCE(ctx->failing_until, 0);
+		if (!ret)
 			return 0;
-		}
 		if (interruptible && signal_pending(current))
 			return -EINTR;
 		if (!dma_buf_io_transient(ret))
 			return ret;
-		if (dma_buf_io_give_up(ctx, give_up_at, !delay) &&
-		    ret != -EAGAIN)
+		if (ret != -EAGAIN &&
+		    dma_buf_io_give_up(ctx, give_up_at, !delay))
 			return ret;
 		delay = dma_buf_io_backoff(delay);
 		if (interruptible)
@@ -362,6 +411,34 @@ int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file)
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
 
+/*
+ * To attach takes the exporter's lock, for as long as that may be, so those that
+ * must not wait for it leave it to a work and come back.  One device at a time.
+ * Called with the lock of the registration held.
+ */
+static int dma_buf_io_attach_later(struct dma_buf_io_ctx *ctx,
+				   struct dma_buf_io_leaf *leaf)
+{
+	int ret = -EBUSY;
+
+	lockdep_assert_held(&ctx->lock);
+
+	if (ctx->attach_leaf)
+		return ret;
+	spin_lock(&leaf->lock);
+	if (leaf->dead)
+		ret = -ENXIO;
+	else
+		leaf->attaching++;
+	spin_unlock(&leaf->lock);
+	if (ret == -ENXIO)
+		return ret;
+	ctx->attach_leaf = leaf;
+	kref_get(&ctx->ref);
+	queue_work(dma_buf_io_wq, &ctx->attach_work);
+	return ret;
+}
+
 /**
  * dma_buf_io_bind - bind a registration to a device and map it there
  * @ctx: the registration
@@ -388,7 +465,7 @@ int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
 	if (binding) {
 		WRITE_ONCE(binding->asked, true);
 		mapped = !percpu_ref_is_dying(&binding->active);
-		lately = dma_buf_io_binding_mapped_lately(binding);
+		lately = dma_buf_io_binding_lost_lately(binding);
 	}
 	rcu_read_unlock();
 	if (mapped)
@@ -402,20 +479,13 @@ int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
 		goto out;
 
 	binding = xa_load(&ctx->bindings, leaf->id);
-	if (!binding) {
-		binding = dma_buf_io_binding_create(ctx, leaf);
-		ret = PTR_ERR_OR_ZERO(binding);
-		if (ret)
-			goto unlock;
-		ret = xa_err(xa_store(&ctx->bindings, leaf->id, binding,
-				      GFP_KERNEL));
-		if (ret) {
-			dma_buf_io_binding_destroy(binding, true);
-			goto unlock;
-		}
+	if (!binding && wait == DMA_BUF_IO_TRY) {
+		ret = dma_buf_io_attach_later(ctx, leaf);
+	} else {
+		binding = dma_buf_io_get_binding(ctx, leaf);
+		ret = IS_ERR(binding) ? PTR_ERR(binding) :
+					dma_buf_io_binding_map(binding, wait);
 	}
-	ret = dma_buf_io_binding_map(binding, wait);
-unlock:
 	mutex_unlock(&ctx->lock);
 out:
 	if (ret == -EAGAIN)
@@ -451,6 +521,7 @@ int dma_buf_io_leaf_init(struct dma_buf_io_leaf *leaf, struct device *dev,
 	leaf->ops = ops;
 	leaf->align_mask = align_mask;
 	leaf->dead = false;
+	leaf->attaching = 0;
 	spin_lock_init(&leaf->lock);
 	INIT_LIST_HEAD(&leaf->bindings);
 	return 0;
@@ -473,12 +544,12 @@ void dma_buf_io_leaf_remove(struct dma_buf_io_leaf *leaf)
 
 	spin_lock(&leaf->lock);
 	leaf->dead = true;
-	while (!list_empty(&leaf->bindings)) {
-		binding = list_first_entry(&leaf->bindings,
-					   struct dma_buf_io_binding,
-					   leaf_node);
-		ctx = binding->ctx;
-		if (!kref_get_unless_zero(&ctx->ref)) {
+	while (leaf->attaching || !list_empty(&leaf->bindings)) {
+		binding = list_first_entry_or_null(&leaf->bindings,
+						   struct dma_buf_io_binding,
+						   leaf_node);
+		ctx = binding ? binding->ctx : NULL;
+		if (!ctx || !kref_get_unless_zero(&ctx->ref)) {
 			spin_unlock(&leaf->lock);
 			schedule_timeout_uninterruptible(1);
 			spin_lock(&leaf->lock);
@@ -513,8 +584,7 @@ EXPORT_SYMBOL_GPL(dma_buf_io_leaf_exit);
 
 static int __init dma_buf_io_init(void)
 {
-	dma_buf_io_release_wq = alloc_workqueue("dma_buf_io_release",
-						WQ_UNBOUND, 0);
-	return dma_buf_io_release_wq ? 0 : -ENOMEM;
+	dma_buf_io_wq = alloc_workqueue("dma_buf_io", WQ_UNBOUND, 0);
+	return dma_buf_io_wq ? 0 : -ENOMEM;
 }
 subsys_initcall(dma_buf_io_init);

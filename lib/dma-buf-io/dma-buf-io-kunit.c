@@ -349,13 +349,17 @@ static void invalidate_idle(struct kunit *test)
 static void invalidate_waits(struct kunit *test)
 {
 	struct fixture *f = test->priv;
+	unsigned long clock;
 
 	KUNIT_ASSERT_EQ(test, bind(f), 0);
 	f->binding = dma_buf_io_get(f->ctx, &f->leaf);
 	KUNIT_ASSERT_NOT_NULL(test, f->binding);
-	schedule_delayed_work(&f->put_work, HZ / 5);
+	schedule_delayed_work(&f->put_work, HZ / 2);
+	clock = dma_buf_io_now(f->ctx);
 	invalidate(f);
 	KUNIT_EXPECT_TRUE(test, READ_ONCE(f->put));
+	/* nobody gives up on the exporter for that */
+	KUNIT_EXPECT_LT(test, dma_buf_io_now(f->ctx) - clock, HZ / 4);
 	KUNIT_EXPECT_EQ(test, f->mappings, 0);
 	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->leaf));
 	flush_delayed_work(&f->put_work);
@@ -612,6 +616,56 @@ static void bind_try_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->mappings, 0);
 }
 
+/* nor for the exporter to attach a device that is new */
+static void bind_try_attaches_later(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i;
+
+	dma_resv_lock(f->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, bind_try(f), -EBUSY);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, bind_try(f), -EBUSY);
+	KUNIT_EXPECT_EQ(test, f->leaf.attaching, 1);
+	dma_resv_unlock(f->dmabuf->resv);
+	for (i = 0; i < 1000 && bind_try(f); i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, bind_try(f), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 1);
+}
+
+struct remove_work {
+	struct work_struct	work;
+	struct fixture		*f;
+};
+
+static void remove_work(struct work_struct *work)
+{
+	struct remove_work *rw = container_of(work, struct remove_work, work);
+
+	dma_buf_io_leaf_remove(&rw->f->leaf);
+}
+
+/* who removes the device waits for that */
+static void remove_during_attach(struct kunit *test)
+{
+	struct remove_work rw = { .f = test->priv };
+	struct fixture *f = test->priv;
+
+	INIT_WORK_ONSTACK(&rw.work, remove_work);
+	dma_resv_lock(f->dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, bind_try(f), -EBUSY);
+	queue_work(system_dfl_wq, &rw.work);
+	msleep(50);
+	KUNIT_EXPECT_TRUE(test, work_busy(&rw.work));
+	dma_resv_unlock(f->dmabuf->resv);
+	flush_work(&rw.work);
+	destroy_work_on_stack(&rw.work);
+	KUNIT_EXPECT_EQ(test, f->leaf.attaching, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 0);
+	KUNIT_EXPECT_EQ(test, bind_try(f), -ENXIO);
+}
+
 /* nor needs a lock for what is there */
 static void bind_try_mapped(struct kunit *test)
 {
@@ -628,7 +682,7 @@ static void bind_try_mapped(struct kunit *test)
 }
 
 /* an exporter that has let the device have a mapping is not given up soon */
-static void bind_mapped_lately(struct kunit *test)
+static void bind_lost_lately(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
@@ -645,7 +699,7 @@ static void bind_mapped_lately(struct kunit *test)
 	f->map_error = -ENODEV;
 	f->binding = xa_load(&f->ctx->bindings, f->leaf.id);
 	KUNIT_ASSERT_NOT_NULL(test, f->binding);
-	f->binding->mapped_at -= dma_buf_io_park_timeout() + 1;
+	f->binding->unmapped_at -= dma_buf_io_park_timeout() + 1;
 	KUNIT_EXPECT_EQ(test, bind(f), -ENODEV);
 }
 
@@ -662,18 +716,6 @@ static void leaf_removed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&f->attachments), 0);
 	/* I/O fails for the device's sake, not for the buffer's */
 	KUNIT_EXPECT_EQ(test, dma_buf_io_revalidate(f->ctx, &f->file), 0);
-}
-
-struct remove_work {
-	struct work_struct	work;
-	struct fixture		*f;
-};
-
-static void remove_work(struct work_struct *work)
-{
-	struct remove_work *rw = container_of(work, struct remove_work, work);
-
-	dma_buf_io_leaf_remove(&rw->f->leaf);
 }
 
 /*
@@ -756,9 +798,11 @@ static struct kunit_case dma_buf_io_cases[] = {
 	KUNIT_CASE(bind_layout_fails),
 	KUNIT_CASE(driver_layout),
 	KUNIT_CASE(bind_try_does_not_wait),
+	KUNIT_CASE(bind_try_attaches_later),
 	KUNIT_CASE(bind_try_mapped),
-	KUNIT_CASE(bind_mapped_lately),
+	KUNIT_CASE(bind_lost_lately),
 	KUNIT_CASE(leaf_removed),
+	KUNIT_CASE(remove_during_attach),
 	KUNIT_CASE(remove_during_release),
 	KUNIT_CASE(release_during_remove),
 	KUNIT_CASE(released),

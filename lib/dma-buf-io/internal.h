@@ -10,7 +10,7 @@ struct dma_buf_io_binding *dma_buf_io_binding_create(struct dma_buf_io_ctx *ctx,
 void dma_buf_io_binding_destroy(struct dma_buf_io_binding *binding, bool idle);
 int dma_buf_io_binding_map(struct dma_buf_io_binding *binding,
 			   enum dma_buf_io_wait wait);
-bool dma_buf_io_binding_mapped_lately(struct dma_buf_io_binding *binding);
+bool dma_buf_io_binding_lost_lately(struct dma_buf_io_binding *binding);
 
 /* ctx.c */
 struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
@@ -27,7 +27,7 @@ void dma_buf_io_map_free(struct dma_buf_io_leaf *leaf,
 void dma_buf_io_park_init(struct dma_buf_io_ctx *ctx);
 bool dma_buf_io_transient(int error);
 unsigned long dma_buf_io_park_timeout(void);
-unsigned long dma_buf_io_give_up_at(void);
+unsigned long dma_buf_io_now(struct dma_buf_io_ctx *ctx);
 unsigned long dma_buf_io_backoff(unsigned long delay);
 
 /* vmap.c */

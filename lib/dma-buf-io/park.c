@@ -58,9 +58,17 @@ unsigned long dma_buf_io_park_timeout(void)
 	return msecs_to_jiffies(READ_ONCE(park_timeout_ms));
 }
 
-unsigned long dma_buf_io_give_up_at(void)
+/*
+ * A clock that stands still while the exporter waits for commands of ours: nobody
+ * gives up on it for that.
+ */
+unsigned long dma_buf_io_now(struct dma_buf_io_ctx *ctx)
 {
-	return jiffies + dma_buf_io_park_timeout();
+	unsigned long since = READ_ONCE(ctx->draining_since);
+
+	/* pairs with dma_buf_io_invalidate(): what is over is counted */
+	smp_rmb();
+	return (since ?: jiffies) - READ_ONCE(ctx->drained);
 }
 
 unsigned long dma_buf_io_backoff(unsigned long delay)
@@ -95,8 +103,8 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	spin_lock_irq(&ctx->parked_lock);
 	bios = ctx->parked;
 	bio_list_init(&ctx->parked);
-	give_up = ctx->retry_delay && time_after(jiffies, ctx->give_up_at) &&
-		  !atomic_read(&ctx->draining);
+	give_up = ctx->retry_delay &&
+		  time_after(dma_buf_io_now(ctx), ctx->give_up_at);
 	spin_unlock_irq(&ctx->parked_lock);
 
 	blk_start_plug(&plug);
@@ -117,8 +125,9 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	if (bio_list_empty(&again)) {
 		ctx->retry_delay = 0;
 	} else {
-		if (!ctx->retry_delay)
-			ctx->give_up_at = dma_buf_io_give_up_at();
+		if (!ctx->retry_delay || give_up)
+			ctx->give_up_at = dma_buf_io_now(ctx) +
+					  dma_buf_io_park_timeout();
 		ctx->retry_delay = dma_buf_io_backoff(bio_list_empty(&go) ?
 						      ctx->retry_delay : 0);
 		/* they were here first */

@@ -63,6 +63,9 @@ int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait)
 		goto unlock;
 	ret = dma_buf_vmap(dmabuf, &ctx->vmap);
 	dma_resv_unlock(dmabuf->resv);
+	/* which means something else in dma_buf_io_bind() */
+	if (ret == -EAGAIN)
+		ret = -EBUSY;
 	if (ret)
 		goto unlock;
 	/* pairs with dma_buf_io_vmapped() */
@@ -129,18 +132,26 @@ static enum dma_data_direction dma_buf_io_cpu_dir(const struct bio *bio)
 
 static int dma_buf_io_do_begin(struct bio *bio)
 {
-	struct dma_buf *dmabuf = bio->bi_dmabuf->dmabuf;
+	struct dma_buf_io_ctx *ctx = bio->bi_dmabuf;
+	struct dma_buf *dmabuf = ctx->dmabuf;
 	enum dma_data_direction dir = dma_buf_io_cpu_dir(bio);
+	unsigned long failed_at = READ_ONCE(ctx->cpu_failed_at);
+	unsigned long timeout = dma_buf_io_park_timeout();
 	unsigned int noio;
 	long left;
 	int ret;
 
+	/* one registration waits once, not with every bio */
+	if (time_in_range(jiffies, failed_at, failed_at + timeout))
+		timeout = 1;
 	/* dma_buf_begin_cpu_access() would wait for ever */
 	left = dma_resv_wait_timeout(dmabuf->resv,
 				     dma_resv_usage_rw(dir == DMA_TO_DEVICE),
-				     false, dma_buf_io_give_up_at() - jiffies);
-	if (left <= 0)
+				     false, timeout);
+	if (left <= 0) {
+		WRITE_ONCE(ctx->cpu_failed_at, jiffies);
 		return left ?: -EBUSY;
+	}
 	noio = memalloc_noio_save();
 	ret = dma_buf_begin_cpu_access(dmabuf, dir);
 	memalloc_noio_restore(noio);
@@ -280,6 +291,7 @@ void dma_buf_io_vmap_init(struct dma_buf_io_ctx *ctx)
 {
 	dma_buf_io_cpu_queue_init(&ctx->cpu_begin, ctx);
 	dma_buf_io_cpu_queue_init(&ctx->cpu_end, ctx);
+	ctx->cpu_failed_at = jiffies - MAX_JIFFY_OFFSET;
 }
 
 static int dma_buf_io_copied_get(void *data, u64 *val)

@@ -174,6 +174,23 @@ static int register_again(void)
 	return dbio_register(&ring, 1, buf.fd, dev);
 }
 
+/* that is no signal */
+static int register_meanwhile(void)
+{
+	struct __kernel_timespec soon = { .tv_nsec = 300000000 };
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	io_uring_prep_timeout(io_uring_get_sqe(&ring), &soon, 0, 0);
+	if (io_uring_submit(&ring) != 1)
+		return -EIO;
+	ret = register_again();
+	if (io_uring_wait_cqe(&ring, &cqe))
+		return -EIO;
+	io_uring_cqe_seen(&ring, cqe);
+	return ret;
+}
+
 static int both_again(void)
 {
 	return both(1006);
@@ -195,7 +212,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	ksft_print_header();
-	ksft_set_plan(11);
+	ksft_set_plan(12);
 	if (argc < 3)
 		ksft_exit_fail_msg("no device\n");
 	test_dev = open(DMABUF_TEST_DEVICE, O_RDWR);
@@ -224,6 +241,7 @@ int main(int argc, char **argv)
 
 	slow_move("the contents move for a second, I/O", both_again);
 	slow_move("the contents move for a second, registration", register_again);
+	slow_move("likewise, while a request completes", register_meanwhile);
 	op(DMABUF_TEST_FAIL_MAPS, DMABUF_TEST_FAIL(3, EBUSY));
 	ret = register_again();
 	ksft_test_result(!ret, "three maps of a registration fail with EBUSY (%s)\n",

@@ -141,6 +141,8 @@ static void nvme_dmabuf_put(struct request *req)
 	if (iod->flags & IOD_DMABUF) {
 		iod->flags &= ~IOD_DMABUF;
 		dma_buf_io_put(iod->dmabuf);
+		/* the next command of the tag finds no table of ranges here */
+		iod->dmabuf = NULL;
 	}
 }
 
@@ -371,7 +373,8 @@ static blk_status_t nvme_dmabuf_park(struct nvme_queue *nvmeq,
 {
 	if (bd->last) {
 		spin_lock(&nvmeq->sq_lock);
-		nvme_write_sq_db(nvmeq, true);
+		if (nvmeq->sq_tail != nvmeq->last_sq_tail)
+			nvme_write_sq_db(nvmeq, true);
 		spin_unlock(&nvmeq->sq_lock);
 	}
 	return blk_mq_dmabuf_park(bd->rq);
