@@ -23,7 +23,7 @@ demo: ## build what is needed and show zero-copy I/O on a stack
 	@scripts/demo
 
 .PHONY: test
-test: ## run all tests in VMs (T=GROUP or T=GROUP/SCRIPT for some, J=2 for two VMs)
+test: ## run the tests in VMs, on the lean kernel (T=GROUP or T=GROUP/SCRIPT for some, J=2 for two VMs)
 	@tests/run -j $(J) -k lean $(T)
 
 .PHONY: test-debug
@@ -39,7 +39,7 @@ matrix: ## run the fault matrix: build/matrix.json (M="-s raid1 -f kill", "-h" f
 	@tests/matrix/run $(M)
 
 .PHONY: soak
-soak: ## all of that at random, beside each other, for half an hour (S=SEED M="-t SECONDS")
+soak: ## repeatable faults at random beside each other, for half an hour (S=SEED M="-t SECONDS")
 	@tests/matrix/run -f soak -r $(S) -o build/soak.json $(M)
 
 .PHONY: shell

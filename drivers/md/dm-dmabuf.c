@@ -96,7 +96,8 @@ out:
  * a suspend that waits for the table would hold up the writeback which frees it.
  *
  * A device that cannot is no reason to leave out the rest: targets with
- * redundancy may do without it.  The first error is the one to report.
+ * redundancy may do without it.  The first error is the one to report, but for
+ * -EAGAIN, which says that there is no reason to give up.
  */
 int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		       bool wait)
@@ -122,7 +123,7 @@ int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		err = blk_dmabuf_register(file_bdev(devices.files[i]), ctx,
 					  wait);
 		/* it is being removed: its I/O will tell */
-		if (!r && err != -ENXIO)
+		if (err && err != -ENXIO && (!r || r == -EAGAIN))
 			r = err;
 	}
 put:

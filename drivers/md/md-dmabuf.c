@@ -167,8 +167,9 @@ static struct block_device *md_dmabuf_device(struct mddev *mddev,
  * Bind a registration to all members, and to spares, so that the one that takes
  * over does not have to be met first.  A spare that cannot is no reason to
  * refuse, and a member that cannot none to leave out the rest, which may do
- * without it; the first error is the one to report.  A member that comes while
- * this looks changes the topology again.
+ * without it; the first error is the one to report, but for -EAGAIN, which says
+ * that there is no reason to give up.  A member that comes while this looks
+ * changes the topology again.
  */
 static int md_dmabuf_bind(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
 			  bool wait)
@@ -184,7 +185,7 @@ static int md_dmabuf_bind(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
 		/* it is being removed: its I/O will tell */
 		if (err == -ENXIO)
 			err = 0;
-		if (!ret && !spare)
+		if (err && !spare && (!ret || ret == -EAGAIN))
 			ret = err;
 		if (file)
 			fput(file);

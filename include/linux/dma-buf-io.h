@@ -66,11 +66,14 @@ struct dma_buf_io_cpu_queue {
  *	start anew.  By dma_buf_io_now(), as all times here
  * @failed_at: when the last attempt failed
  * @drained: jiffies that the exporter has spent waiting for commands
- * @draining_since: jiffies at which it began to wait for those it waits for now,
- *	or 0.  Both are changed under the reservation lock of @dmabuf
+ * @draining_since: dma_buf_io_now() of when it began to wait for those that it
+ *	waits for now, or 0.  Both are changed under the reservation lock of
+ *	@dmabuf
  * @attach_work: attaches @dmabuf to @attach_leaf
  * @attach_leaf: a device that had no binding when that could not be waited for,
- *	or NULL.  Changed under @lock
+ *	or NULL.  Changed under @lock, as the next two
+ * @attach_refused: the last that could not be attached so
+ * @attach_error: why
  * @parked_lock: protects @parked, @retry_delay and @give_up_at
  * @parked: bios of leaf devices that found no mapping, or no tag
  * @park_work: brings the mappings back and sends @parked on its way
@@ -104,6 +107,8 @@ struct dma_buf_io_ctx {
 	unsigned long		draining_since;
 	struct work_struct	attach_work;
 	struct dma_buf_io_leaf	*attach_leaf;
+	struct dma_buf_io_leaf	*attach_refused;
+	int			attach_error;
 
 	spinlock_t		parked_lock;	/* the fields below */
 	struct bio_list		parked;

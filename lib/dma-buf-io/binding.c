@@ -91,7 +91,7 @@ static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 {
 	struct dma_buf_io_binding *other, *binding = attach->importer_priv;
 	struct dma_buf_io_ctx *ctx = binding->ctx;
-	unsigned long id, since = jiffies ?: 1;
+	unsigned long id, since = jiffies;
 	ktime_t start = ktime_get();
 
 	/*
@@ -108,7 +108,7 @@ static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 	smp_mb__before_atomic();
 	atomic_inc(&ctx->invalidations);
 	if (binding->map) {
-		WRITE_ONCE(ctx->draining_since, since);
+		WRITE_ONCE(ctx->draining_since, dma_buf_io_now(ctx) ?: 1);
 		dma_buf_io_binding_unmap(binding, false);
 		WRITE_ONCE(ctx->drained, ctx->drained + (jiffies - since));
 		/* pairs with dma_buf_io_now() */

@@ -108,11 +108,16 @@ static void dma_buf_io_attach_work(struct work_struct *work)
 		container_of(work, struct dma_buf_io_ctx, attach_work);
 	struct dma_buf_io_leaf *leaf = ctx->attach_leaf;
 	unsigned int noio = memalloc_noio_save();
+	int ret;
 
 	mutex_lock(&ctx->lock);
-	/* whoever needs it comes back, and tries again if there is none */
-	dma_buf_io_get_binding(ctx, leaf);
+	ret = PTR_ERR_OR_ZERO(dma_buf_io_get_binding(ctx, leaf));
+	/* whoever needs it comes back */
 	ctx->attach_leaf = NULL;
+	if (ret && !dma_buf_io_transient(ret)) {
+		ctx->attach_refused = leaf;
+		ctx->attach_error = ret;
+	}
 	mutex_unlock(&ctx->lock);
 	memalloc_noio_restore(noio);
 
@@ -192,9 +197,9 @@ static int dma_buf_io_first_bind(struct dma_buf_io_ctx *ctx, struct file *file)
 		if (signal_pending(current))
 			return -EINTR;
 		if (time_after(dma_buf_io_now(ctx), give_up_at)) {
-			pr_notice_ratelimited("%pD: the exporter stays busy (%pe)\n",
-					      file, ERR_PTR(ret));
-			return ret;
+			pr_notice_ratelimited("%pD: the exporter stays busy\n",
+					      file);
+			return -EBUSY;
 		}
 		delay = dma_buf_io_backoff(delay);
 		schedule_timeout_interruptible(delay);
@@ -314,6 +319,7 @@ int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 	unsigned long give_up_at = dma_buf_io_now(ctx) +
 				   dma_buf_io_park_timeout();
 	unsigned long delay = 0;
+	bool counted = false;
 	unsigned int noio;
 	int ret;
 
@@ -331,9 +337,11 @@ int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 			return -EINTR;
 		if (!dma_buf_io_transient(ret))
 			return ret;
-		if (ret != -EAGAIN &&
-		    dma_buf_io_give_up(ctx, give_up_at, !delay))
-			return ret;
+		if (ret != -EAGAIN) {
+			if (dma_buf_io_give_up(ctx, give_up_at, !counted))
+				return ret;
+			counted = true;
+		}
 		delay = dma_buf_io_backoff(delay);
 		if (interruptible)
 			schedule_timeout_interruptible(delay);
@@ -414,7 +422,8 @@ EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
 /*
  * To attach takes the exporter's lock, for as long as that may be, so those that
  * must not wait for it leave it to a work and come back.  One device at a time.
- * Called with the lock of the registration held.
+ * A refusal is final for them; those that can wait ask again.  Called with the
+ * lock of the registration held.
  */
 static int dma_buf_io_attach_later(struct dma_buf_io_ctx *ctx,
 				   struct dma_buf_io_leaf *leaf)
@@ -423,6 +432,8 @@ static int dma_buf_io_attach_later(struct dma_buf_io_ctx *ctx,
 
 	lockdep_assert_held(&ctx->lock);
 
+	if (ctx->attach_refused == leaf)
+		return ctx->attach_error;
 	if (ctx->attach_leaf)
 		return ret;
 	spin_lock(&leaf->lock);

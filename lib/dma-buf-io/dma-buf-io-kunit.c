@@ -43,6 +43,7 @@ static void free_table(void *sgt)
  * @dmabuf: the dma-buf
  * @sgt: its table
  * @attachments: live ones
+ * @attach_error: what the next attachment fails with
  * @mappings: live ones
  * @maps: mappings so far
  * @map_error: what the next mapping fails with
@@ -62,6 +63,7 @@ struct fixture {
 	struct dma_buf			*dmabuf;
 	struct sg_table			sgt;
 	atomic_t			attachments;
+	int				attach_error;
 	int				mappings;
 	int				maps;
 	int				map_error;
@@ -75,6 +77,8 @@ static int fake_attach(struct dma_buf *dmabuf,
 {
 	struct fixture *f = dmabuf->priv;
 
+	if (f->attach_error)
+		return f->attach_error;
 	atomic_inc(&f->attachments);
 	return 0;
 }
@@ -646,6 +650,23 @@ static void remove_work(struct work_struct *work)
 	dma_buf_io_leaf_remove(&rw->f->leaf);
 }
 
+/* a refusal is final for who must not wait, and no more than that */
+static void bind_try_attach_refused(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	int i;
+
+	f->attach_error = -EOPNOTSUPP;
+	for (i = 0; i < 1000 && bind_try(f) == -EBUSY; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, bind_try(f), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, f->leaf.attaching, 0);
+	f->attach_error = 0;
+	KUNIT_EXPECT_EQ(test, bind(f), 0);
+	invalidate(f);
+	KUNIT_EXPECT_EQ(test, bind_try(f), 0);
+}
+
 /* who removes the device waits for that */
 static void remove_during_attach(struct kunit *test)
 {
@@ -799,6 +820,7 @@ static struct kunit_case dma_buf_io_cases[] = {
 	KUNIT_CASE(driver_layout),
 	KUNIT_CASE(bind_try_does_not_wait),
 	KUNIT_CASE(bind_try_attaches_later),
+	KUNIT_CASE(bind_try_attach_refused),
 	KUNIT_CASE(bind_try_mapped),
 	KUNIT_CASE(bind_lost_lately),
 	KUNIT_CASE(leaf_removed),

@@ -2,8 +2,8 @@
 /*
  * Bios that reached their device and found no mapping of the dma-buf there: the
  * exporter took it away a moment ago, or the device is new to the registration.
- * They hold neither a tag nor a mapping while they wait, and wait for a bounded
- * time.
+ * They hold neither a tag nor a mapping while they wait, and wait for as long as
+ * the exporter has mappings made, and a bounded time after.
  *
  * Only bios of leaf devices wait here, so that sending them on depends on the
  * hardware and on nothing above it.
@@ -59,16 +59,23 @@ unsigned long dma_buf_io_park_timeout(void)
 }
 
 /*
- * A clock that stands still while the exporter waits for commands of ours: nobody
- * gives up on it for that.
+ * A clock that stands still while the exporter waits for commands of this
+ * registration: nobody gives up on it for that.
  */
 unsigned long dma_buf_io_now(struct dma_buf_io_ctx *ctx)
 {
-	unsigned long since = READ_ONCE(ctx->draining_since);
+	unsigned long since, drained, now;
 
-	/* pairs with dma_buf_io_invalidate(): what is over is counted */
-	smp_rmb();
-	return (since ?: jiffies) - READ_ONCE(ctx->drained);
+	do {
+		since = READ_ONCE(ctx->draining_since);
+		/* pairs with dma_buf_io_invalidate(): what is over is counted */
+		smp_rmb();
+		drained = READ_ONCE(ctx->drained);
+		now = since ?: jiffies - drained;
+		/* nor has anything ended since */
+		smp_rmb();
+	} while (drained != READ_ONCE(ctx->drained));
+	return now;
 }
 
 unsigned long dma_buf_io_backoff(unsigned long delay)
@@ -97,7 +104,7 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 	struct blk_plug plug;
 	struct bio *bio;
-	bool give_up;
+	bool give_up, counted = false;
 	int ret;
 
 	spin_lock_irq(&ctx->parked_lock);
@@ -118,6 +125,7 @@ static void dma_buf_io_park_work(struct work_struct *work)
 			bio_endio_status(bio, BLK_STS_BUFFER);
 		} else {
 			bio_list_add(&again, bio);
+			counted |= ret != -EAGAIN;
 		}
 	}
 
@@ -125,7 +133,7 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	if (bio_list_empty(&again)) {
 		ctx->retry_delay = 0;
 	} else {
-		if (!ctx->retry_delay || give_up)
+		if (!ctx->retry_delay || give_up || !counted)
 			ctx->give_up_at = dma_buf_io_now(ctx) +
 					  dma_buf_io_park_timeout();
 		ctx->retry_delay = dma_buf_io_backoff(bio_list_empty(&go) ?

@@ -46,6 +46,8 @@ int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait)
 
 	if (!dmabuf->ops->vmap)
 		return -EOPNOTSUPP;
+	if (dma_buf_io_vmapped(ctx))
+		return 0;
 	if (wait == DMA_BUF_IO_TRY) {
 		if (!mutex_trylock(&ctx->lock))
 			return -EBUSY;
@@ -137,21 +139,25 @@ static int dma_buf_io_do_begin(struct bio *bio)
 	enum dma_data_direction dir = dma_buf_io_cpu_dir(bio);
 	unsigned long failed_at = READ_ONCE(ctx->cpu_failed_at);
 	unsigned long timeout = dma_buf_io_park_timeout();
+	bool waited = time_in_range(jiffies, failed_at, failed_at + timeout);
 	unsigned int noio;
 	long left;
 	int ret;
 
 	/* one registration waits once, not with every bio */
-	if (time_in_range(jiffies, failed_at, failed_at + timeout))
+	if (waited)
 		timeout = 1;
 	/* dma_buf_begin_cpu_access() would wait for ever */
 	left = dma_resv_wait_timeout(dmabuf->resv,
 				     dma_resv_usage_rw(dir == DMA_TO_DEVICE),
 				     false, timeout);
 	if (left <= 0) {
-		WRITE_ONCE(ctx->cpu_failed_at, jiffies);
+		if (!waited)
+			WRITE_ONCE(ctx->cpu_failed_at, jiffies);
 		return left ?: -EBUSY;
 	}
+	if (waited)
+		WRITE_ONCE(ctx->cpu_failed_at, jiffies - MAX_JIFFY_OFFSET);
 	noio = memalloc_noio_save();
 	ret = dma_buf_begin_cpu_access(dmabuf, dir);
 	memalloc_noio_restore(noio);
@@ -179,7 +185,8 @@ static void dma_buf_io_begin_one(struct work_struct *work)
  * Every success needs a dma_buf_io_end_cpu_access().
  *
  * Context: process context, may sleep: for as long as parked bios would for the
- * exporter's fences, and for its lock.
+ * exporter's fences, no longer if another bio of the registration just has, and
+ * for its lock.
  * Return: 0, -EOPNOTSUPP if there is no mapping for the CPU, -EBUSY, or what the
  * exporter said.
  */

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# kernel: both
 # vm: --members 4 --size 128M
 #
 # Reads of arrays with redundancy go to their member where they are submitted,

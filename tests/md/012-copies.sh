@@ -88,6 +88,26 @@ for level in 1 10; do
 done
 
 
+# None can do it, and what the first has is bad.
+linear late1 $m/1
+for level in 1 10; do
+	begin $level -- $v/late0 $v/late1
+	dev=/sys/block/md0/md/dev-dm-$(dmsetup info -c --noheadings -o minor late0)
+	dd if=/dev/urandom of=/dev/md0 bs=64k count=1 seek=16 oflag=direct 2>/dev/null
+	dd if=/dev/md0 of=/tmp/before bs=64k count=1 skip=16 iflag=direct 2>/dev/null
+	dd if=/dev/urandom of=$v/late0 bs=512 count=8 seek=$(($(cat "$dev/offset") + 2048)) \
+		oflag=direct conv=notrunc 2>/dev/null
+	echo "2048 8" >"$dev/bad_blocks"
+	dmsetup suspend late0
+	dmsetup suspend late1
+	same "raid$level: a write that no member can do" "$($late /dev/md0 write 65536 revoke -- \
+		sh -c "dmsetup resume late0; dmsetup resume late1")" ESTALE
+	dd if=/dev/md0 of=/tmp/after bs=64k count=1 skip=16 iflag=direct 2>/dev/null
+	same "raid$level: bad blocks have not been copied" "$(cmp /tmp/before /tmp/after 2>&1)" ""
+	stop md0 $v/late0 $v/late1
+done
+dmsetup remove late1
+
 # Half of it is where it will be, and the write is to the other half. The reshape
 # goes on with what the first member has.
 begin 10 --layout=n2 --chunk=64 -- $v/late0 $m/1 $m/2 $m/3

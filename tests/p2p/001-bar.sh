@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# kernel: both
 # vm: --members 4 --size 64M --smp 1 --qemu -object --qemu memory-backend-ram,id=bar,size=64M,share=on --qemu -device --qemu pcie-root-port,id=rp1,chassis=40,slot=40 --qemu -device --qemu ivshmem-plain,memdev=bar,bus=rp1
 #
 # Peer to peer: a PCI BAR exported by vfio-pci, behind the IOMMU. One CPU, because the

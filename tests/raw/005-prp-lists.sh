@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# kernel: both
 # vm: --members 1 --mdts 10 --append nvme.sgl_threshold=0
 #
 # PRP lists that are written with the mapping, behind the IOMMU, for commands of

@@ -58,7 +58,7 @@ static const struct argp_option buffer_options[] = {
 };
 
 static const struct argp_option io_options[] = {
-	{ "size", 's', "BYTES", 0, "Size of the buffer, with K, M or G (default 8M)", 0 },
+	{ "size", 's', "BYTES", 0, "Size of the buffer, with K, M, G or T (default 8M)", 0 },
 	{ "depth", 'd', "N", 0, "Chunks of the buffer in flight (default 8)", 0 },
 	{ "force", 'f', NULL, 0, "Write to a device that is in use", 0 },
 	{ 0 },
