@@ -182,8 +182,7 @@ static enum dma_data_direction dma_buf_io_dir(struct file *file,
  */
 static int dma_buf_io_first_bind(struct dma_buf_io_ctx *ctx, struct file *file)
 {
-	unsigned long give_up_at = dma_buf_io_now(ctx) +
-				   dma_buf_io_park_timeout();
+	unsigned long give_up_at = dma_buf_io_give_up_at(ctx);
 	unsigned long delay = 0;
 	int ret;
 
@@ -316,8 +315,7 @@ static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
 int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
 		     void *data, bool interruptible)
 {
-	unsigned long give_up_at = dma_buf_io_now(ctx) +
-				   dma_buf_io_park_timeout();
+	unsigned long give_up_at = dma_buf_io_give_up_at(ctx);
 	unsigned long delay = 0;
 	bool counted = false;
 	unsigned int noio;
@@ -428,26 +426,25 @@ EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
 static int dma_buf_io_attach_later(struct dma_buf_io_ctx *ctx,
 				   struct dma_buf_io_leaf *leaf)
 {
-	int ret = -EBUSY;
+	bool dead;
 
 	lockdep_assert_held(&ctx->lock);
 
 	if (ctx->attach_refused == leaf)
 		return ctx->attach_error;
 	if (ctx->attach_leaf)
-		return ret;
+		return -EBUSY;
 	spin_lock(&leaf->lock);
-	if (leaf->dead)
-		ret = -ENXIO;
-	else
+	dead = leaf->dead;
+	if (!dead)
 		leaf->attaching++;
 	spin_unlock(&leaf->lock);
-	if (ret == -ENXIO)
-		return ret;
+	if (dead)
+		return -ENXIO;
 	ctx->attach_leaf = leaf;
 	kref_get(&ctx->ref);
 	queue_work(dma_buf_io_wq, &ctx->attach_work);
-	return ret;
+	return -EBUSY;
 }
 
 /**
@@ -489,8 +486,7 @@ int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
 	if (ret)
 		goto out;
 
-	binding = xa_load(&ctx->bindings, leaf->id);
-	if (!binding && wait == DMA_BUF_IO_TRY) {
+	if (wait == DMA_BUF_IO_TRY && !xa_load(&ctx->bindings, leaf->id)) {
 		ret = dma_buf_io_attach_later(ctx, leaf);
 	} else {
 		binding = dma_buf_io_get_binding(ctx, leaf);

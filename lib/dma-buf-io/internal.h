@@ -28,6 +28,7 @@ void dma_buf_io_park_init(struct dma_buf_io_ctx *ctx);
 bool dma_buf_io_transient(int error);
 unsigned long dma_buf_io_park_timeout(void);
 unsigned long dma_buf_io_now(struct dma_buf_io_ctx *ctx);
+unsigned long dma_buf_io_give_up_at(struct dma_buf_io_ctx *ctx);
 unsigned long dma_buf_io_backoff(unsigned long delay);
 
 /* vmap.c */

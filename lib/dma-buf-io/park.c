@@ -78,6 +78,11 @@ unsigned long dma_buf_io_now(struct dma_buf_io_ctx *ctx)
 	return now;
 }
 
+unsigned long dma_buf_io_give_up_at(struct dma_buf_io_ctx *ctx)
+{
+	return dma_buf_io_now(ctx) + dma_buf_io_park_timeout();
+}
+
 unsigned long dma_buf_io_backoff(unsigned long delay)
 {
 	return clamp(delay * 2, DMA_BUF_IO_RETRY_MIN, DMA_BUF_IO_RETRY_MAX);
@@ -134,8 +139,7 @@ static void dma_buf_io_park_work(struct work_struct *work)
 		ctx->retry_delay = 0;
 	} else {
 		if (!ctx->retry_delay || give_up || !counted)
-			ctx->give_up_at = dma_buf_io_now(ctx) +
-					  dma_buf_io_park_timeout();
+			ctx->give_up_at = dma_buf_io_give_up_at(ctx);
 		ctx->retry_delay = dma_buf_io_backoff(bio_list_empty(&go) ?
 						      ctx->retry_delay : 0);
 		/* they were here first */

@@ -368,15 +368,11 @@ static blk_status_t nvme_dmabuf_map_data(struct request *req)
  * There is no mapping: give the bios away.  Whatever this request was to ring
  * the doorbell for is rung for here.
  */
-static blk_status_t nvme_dmabuf_park(struct nvme_queue *nvmeq,
+static blk_status_t nvme_dmabuf_park(struct blk_mq_hw_ctx *hctx,
 				     const struct blk_mq_queue_data *bd)
 {
-	if (bd->last) {
-		spin_lock(&nvmeq->sq_lock);
-		if (nvmeq->sq_tail != nvmeq->last_sq_tail)
-			nvme_write_sq_db(nvmeq, true);
-		spin_unlock(&nvmeq->sq_lock);
-	}
+	if (bd->last)
+		nvme_commit_rqs(hctx);
 	return blk_mq_dmabuf_park(bd->rq);
 }
 
@@ -454,7 +450,7 @@ static inline blk_status_t nvme_dmabuf_map_data(struct request *req)
 	return BLK_STS_IOERR;
 }
 
-static inline blk_status_t nvme_dmabuf_park(struct nvme_queue *nvmeq,
+static inline blk_status_t nvme_dmabuf_park(struct blk_mq_hw_ctx *hctx,
 					    const struct blk_mq_queue_data *bd)
 {
 	return BLK_STS_IOERR;
