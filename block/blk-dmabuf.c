@@ -40,13 +40,19 @@ int blk_dmabuf_split_at(struct bio *bio, const struct queue_limits *lim,
 	return bytes >> SECTOR_SHIFT;
 }
 
-/* does the data of @next, put behind that of @prev, leave a forbidden gap? */
+/*
+ * Bios of one registration may share a request, and only with each other.  Does
+ * the data of @next, put behind that of @prev, leave a forbidden gap?
+ */
 bool blk_dmabuf_will_gap(struct request_queue *q, struct bio *prev,
 			 struct bio *next)
 {
 	u64 end = prev->bi_iter.bi_dmabuf_offset + prev->bi_iter.bi_size;
 	u64 start = next->bi_iter.bi_dmabuf_offset;
 
+	if (bio_is_dmabuf(prev) != bio_is_dmabuf(next) ||
+	    prev->bi_dmabuf != next->bi_dmabuf)
+		return true;
 	if (end == start)
 		return false;
 	return (end | start) & q->limits.dmabuf_boundary_mask;

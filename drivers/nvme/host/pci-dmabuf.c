@@ -21,7 +21,7 @@ static inline bool nvme_poll_cq(struct nvme_queue *nvmeq,
 
 static inline bool nvme_rq_is_dmabuf(struct request *req)
 {
-	return req->nr_phys_segments && bio_is_dmabuf(req->bio);
+	return bio_is_dmabuf(req->bio);
 }
 
 /*
@@ -117,10 +117,7 @@ static dma_addr_t nvme_dmabuf_addr(const struct dma_buf_io_map *map, u64 offset,
 	return le64_to_cpu(prps->lists[list].entries[slot]) + in_page;
 }
 
-/*
- * Find and hold the mapping, before anything is done to the request that a miss
- * would have to undo.  Returns false if there is none.
- */
+/* Find and hold the mapping.  Returns false if there is none. */
 static bool nvme_dmabuf_get(struct request *req)
 {
 	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
@@ -357,10 +354,17 @@ static blk_status_t nvme_dmabuf_setup_data(struct request *req)
  */
 static blk_status_t nvme_dmabuf_map_data(struct request *req)
 {
-	bool cookie = dma_fence_begin_signalling();
-	blk_status_t ret = nvme_dmabuf_setup_data(req);
+	blk_status_t ret;
+	bool cookie;
 
+	if (!nvme_dmabuf_get(req))
+		return BLK_STS_BUFFER;
+
+	cookie = dma_fence_begin_signalling();
+	ret = nvme_dmabuf_setup_data(req);
 	dma_fence_end_signalling(cookie);
+	if (ret)
+		nvme_dmabuf_put(req);
 	return ret;
 }
 
@@ -426,11 +430,6 @@ static void nvme_dmabuf_exit(struct nvme_dev *dev)
 #else /* !CONFIG_DMA_BUF_IO */
 
 static inline bool nvme_rq_is_dmabuf(struct request *req)
-{
-	return false;
-}
-
-static inline bool nvme_dmabuf_get(struct request *req)
 {
 	return false;
 }
