@@ -24,6 +24,9 @@ int blk_dmabuf_split_at(struct bio *bio, const struct queue_limits *lim,
 {
 	unsigned int bytes = bio->bi_iter.bi_size;
 
+	/* the device may have changed while the bio waited to be let in */
+	if (!(lim->features & BLK_FEAT_DMABUF))
+		return -EINVAL;
 	if ((bio->bi_iter.bi_dmabuf_offset & lim->dma_alignment) ||
 	    (bytes & len_align_mask))
 		return -EINVAL;
@@ -200,6 +203,9 @@ blk_status_t blk_mq_dmabuf_park(struct request *rq)
 	__rq_for_each_bio(bio, rq)
 		rq_qos_done_bio(bio);
 	blk_steal_bios(&list, rq);
+	/* it has taken no time, for I/O schedulers that measure latency */
+	if (!rq->io_start_time_ns)
+		rq->io_start_time_ns = blk_time_get_ns();
 	blk_mq_end_request(rq, BLK_STS_OK);
 	dma_buf_io_park(ctx, &list);
 	return BLK_STS_OK;

@@ -3,6 +3,7 @@
  * KUnit tests of the library: the layout of a mapping.
  */
 #include <kunit/test.h>
+#include <linux/blkdev.h>
 #include <linux/dma-buf-io.h>
 #include <linux/err.h>
 #include <linux/scatterlist.h>
@@ -212,6 +213,14 @@ static void map_large_offsets(struct kunit *test)
 	expect_addr(test, map, size - 1, 0x700000fff, 1);
 }
 
+/* what others call stale has nothing to do with data buffers */
+static void status_of_errno(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(BLK_STS_BUFFER), -ESTALE);
+	KUNIT_EXPECT_EQ(test, (__force int)errno_to_blk_status(-ESTALE),
+			(__force int)BLK_STS_IOERR);
+}
+
 static struct kunit_case dma_buf_io_map_cases[] = {
 	KUNIT_CASE(map_single),
 	KUNIT_CASE(map_coalesces),
@@ -221,6 +230,7 @@ static struct kunit_case dma_buf_io_map_cases[] = {
 	KUNIT_CASE(map_too_short),
 	KUNIT_CASE(map_too_long),
 	KUNIT_CASE(map_large_offsets),
+	KUNIT_CASE(status_of_errno),
 	{}
 };
 

@@ -11,7 +11,7 @@ hold=/tests-bin/data/hold
 
 # DMA_API_DEBUG takes more than seven mappings of a page for a leak
 many=40
-[ "$RIG_KERNEL" = lean ] || many=4
+[ "$RIG_KERNEL" != debug ] || many=4
 
 # count TEXT WANTED DEVICE...: attachments while registered, then none
 count()

@@ -9,7 +9,7 @@
 . /tests/matrix/judge.sh
 
 factor=1
-[ "$RIG_KERNEL" = lean ] || factor=6
+[ "$RIG_KERNEL" != debug ] || factor=6
 
 # those STACK FAULT...
 those()

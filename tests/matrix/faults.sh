@@ -410,7 +410,8 @@ fault_exec()
 }
 
 # Writeback to the same device, page by page, while requests wait for the exporter:
-# in a small memory cgroup, or, without cgroups, with next to no free memory.
+# in a small memory cgroup, with next to no free memory. A large VM would take long to
+# fill; the cgroup is enough there.
 fault_pressure()
 {
 	local begin took size free
@@ -420,10 +421,10 @@ fault_pressure()
 		echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 		mkdir -p /sys/fs/cgroup/small
 		echo $((16 << 20)) >/sys/fs/cgroup/small/memory.max
-	else
-		free=$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
-		dd if=/dev/zero of=/dev/shm/hog bs=1M count=$((free - 48)) 2>/dev/null
 	fi
+	free=$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+	[ "$free" -gt 1024 ] ||
+		dd if=/dev/zero of=/dev/shm/hog bs=1M count=$((free - 48)) 2>/dev/null
 	size=$(($(blockdev --getsize64 "$DEV") / 1048576))
 	[ $size -lt 40 ] || size=40
 	ask revoke

@@ -108,6 +108,25 @@ for level in 1 10; do
 done
 dmsetup remove late1
 
+# What there is to copy cannot be read, and bad blocks cannot be recorded: the member
+# that could not reach the buffer is not the one to fail.
+linear late1 $m/1
+for level in 1 10; do
+	begin $level -- $m/2 $v/late1
+	stop md0
+	mdadm --assemble --quiet --update=no-bbl /dev/md0 $m/2 $v/late1
+	echo 0 >/sys/block/md0/md/safe_mode_delay
+	dd if=/dev/zero of=/dev/md0 bs=64k count=1 oflag=direct 2>/dev/null
+	inject "$(disk $m/2)" READ MEDIUM $(($(cat "/sys/block/md0/md/dev-$(disk $m/2)/offset") + 2048)) 16
+	same "raid$level: a write whose one copy cannot be read" \
+		"$(held late1 unmap="$(pci $m/1)")" ESTALE
+	inject "$(disk $m/2)" none
+	same "raid$level: the member that cannot be read has failed" \
+		"$(member_states md0 | sed 's/[^ ;]* //g')" "faulty;in_sync;"
+	stop md0 $m/2 $v/late1
+done
+dmsetup remove late1
+
 # Half of it is where it will be, and the write is to the other half. The reshape
 # goes on with what the first member has.
 begin 10 --layout=n2 --chunk=64 -- $v/late0 $m/1 $m/2 $m/3

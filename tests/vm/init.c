@@ -121,6 +121,7 @@ static void mount_all(void)
 		{ "tmpfs", "/tmp", 1 },
 		{ "tmpfs", "/run", 1 },
 		{ "hugetlbfs", "/dev/hugepages", 0 },
+		{ "cgroup2", "/sys/fs/cgroup", 0 },
 	};
 	size_t i;
 

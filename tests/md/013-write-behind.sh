@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vm: --members 2 --size 64M
+# kernel: both
+#
+# raid1 with a member that is written to behind the application's back: what has been
+# acknowledged is not overtaken by a write from a dma-buf, and its errors are handled
+# when the request is long gone.
+. /tests/include/tap.sh
+. /tests/include/md.sh
+
+io=/tests-bin/data/io
+m=/dev/member
+
+linear behind $m/1
+array md0 1 --bitmap=internal --write-behind=64 -- $m/0 --write-mostly /dev/mapper/behind
+echo 0 >/sys/block/md0/md/safe_mode_delay
+$io -p write /dev/md0 1048576 65536 1 >/dev/null
+
+# writes: write commands that the other member has seen
+writes()
+{
+	awk '{ print $5 }' "/sys/block/$(disk $m/0)/stat"
+}
+
+dmsetup suspend behind
+same "acknowledged before it is everywhere" "$(timeout 20 $io -p write /dev/md0 1048576 65536 2)" ok
+before=$(writes)
+$io write /dev/md0 1048576 65536 3 >/tmp/write &
+sleep 1
+same "a write from a dma-buf is held back" "$(cat /tmp/write) $(($(writes) - before))" " 0"
+dmsetup resume behind
+wait
+same "until then" "$(cat /tmp/write)" ok
+same "it is what is there" "$($io -p read /dev/md0 1048576 65536 3)" ok
+sound "written behind" md0 2
+
+# A buffer that is freed when the write has been acknowledged.
+dmsetup suspend behind
+inject "$(disk /dev/mapper/behind)" WRITE MEDIUM
+same "acknowledged" "$(timeout 20 $io -p write /dev/md0 2097152 65536 4)" ok
+for i in 1 2 3 4; do
+	$io read /dev/md0 4194304 65536 0 >/dev/null
+done
+dmsetup resume behind
+sleep 1
+inject "$(disk /dev/mapper/behind)" none
+settle md0
+check "the error is the member's" [ -n "$(blame md0)" ]
+same "and the data is there" "$($io -p read /dev/md0 2097152 65536 4)" ok
+stop md0 $m/0 /dev/mapper/behind
+dmsetup remove behind
+same "nothing attached afterwards" "$(wait_detached)" 0
+done_testing
