@@ -43,7 +43,11 @@ for i in 1 2 3 4; do
 	$io read /dev/md0 4194304 65536 0 >/dev/null
 done
 dmsetup resume behind
-sleep 1
+i=0
+while [ -z "$(blame md0)" ] && [ $i -lt 200 ]; do
+	i=$((i + 1))
+	sleep 0.1
+done
 inject "$(disk /dev/mapper/behind)" none
 settle md0
 check "the error is the member's" [ -n "$(blame md0)" ]
