@@ -37,7 +37,8 @@ sound "written behind" md0 2
 
 # A buffer that is freed when the write has been acknowledged.
 dmsetup suspend behind
-inject "$(disk /dev/mapper/behind)" WRITE MEDIUM
+dev=$(disk /dev/mapper/behind)
+inject "$dev" WRITE MEDIUM $(($(cat "/sys/block/md0/md/dev-$dev/offset") + 4096)) 128
 same "acknowledged" "$(timeout 20 $io -p write /dev/md0 2097152 65536 4)" ok
 for i in 1 2 3 4; do
 	$io read /dev/md0 4194304 65536 0 >/dev/null
@@ -48,7 +49,7 @@ while [ -z "$(blame md0)" ] && [ $i -lt 200 ]; do
 	i=$((i + 1))
 	sleep 0.1
 done
-inject "$(disk /dev/mapper/behind)" none
+inject "$dev" none
 settle md0
 check "the error is the member's" [ -n "$(blame md0)" ]
 same "and the data is there" "$($io -p read /dev/md0 2097152 65536 4)" ok
