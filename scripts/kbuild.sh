@@ -12,6 +12,9 @@ setup_compiler()
 	export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G}
 	export CCACHE_SLOPPINESS=include_file_mtime,include_file_ctime,time_macros
 	export CCACHE_COMPRESSLEVEL=1
+	# What is not in the cache is compiled without being preprocessed first: half the
+	# time of a first build. Configurations share less for it.
+	export CCACHE_DEPEND=1
 	export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
 	export KBUILD_BUILD_USER=dmabuf-stack KBUILD_BUILD_HOST=localhost KBUILD_BUILD_VERSION=1
 	mkdir -p "$CCACHE_DIR"
