@@ -19,11 +19,6 @@ static void nvme_pci_sgl_set_seg(struct nvme_sgl_desc *sge,
 static inline bool nvme_poll_cq(struct nvme_queue *nvmeq,
 				struct io_comp_batch *iob);
 
-static inline bool nvme_rq_is_dmabuf(struct request *req)
-{
-	return bio_is_dmabuf(req->bio);
-}
-
 /*
  * The pages of a mapping, in order, as PRP lists that commands can point into at
  * any entry.  The last entry of each list points to the next list.
@@ -428,11 +423,6 @@ static void nvme_dmabuf_exit(struct nvme_dev *dev)
 }
 
 #else /* !CONFIG_DMA_BUF_IO */
-
-static inline bool nvme_rq_is_dmabuf(struct request *req)
-{
-	return false;
-}
 
 static inline void nvme_dmabuf_put(struct request *req)
 {
