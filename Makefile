@@ -43,7 +43,7 @@ soak: ## repeatable faults at random beside each other, for half an hour (S=SEED
 	@tests/matrix/run -f soak -r $(S) -o build/soak.json $(M)
 
 .PHONY: shell
-shell: guest kernel ## root shell in a VM (RIG="--members 2 ..." for its options)
+shell: deps guest kernel ## root shell in a VM (RIG="--members 2 ..." for its options)
 	@tests/vm/run $(RIG) --shell
 
 .PHONY: kernel

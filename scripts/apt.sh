@@ -40,6 +40,9 @@ suite_setup()
 			"install the package debian-archive-keyring"
 	uri=$(debian_mirror)
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/parts"
+	# other working copies use the same: one at a time, until the script ends
+	exec 7>"$dir/lock"
+	flock 7
 	rm -f "$dir"/parts/*
 	[ "$kind" != source ] || type=deb-src
 	if [ "$kind" = own ]; then
@@ -79,13 +82,19 @@ suite_update()
 	fi
 }
 
+# may_install WHAT...: say so where nothing can be
+may_install()
+{
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+		die "only root can install, and there is no sudo" \
+			"install these by hand, then run this again: $*"
+}
+
 as_root()
 {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
 	else
-		die "cannot run as root: $*" "run it by hand, then run this again"
+		sudo "$@"
 	fi
 }

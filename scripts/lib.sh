@@ -51,6 +51,19 @@ take_lock()
 	fi
 }
 
+# scratch_base: where a VM's files are short-lived; memory if there is enough of it.
+scratch_base()
+{
+	local free
+
+	free=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')
+	if [ -w /dev/shm ] && [ "${free:-0}" -ge 2097152 ]; then
+		printf '/dev/shm\n'
+	else
+		printf '%s\n' "${TMPDIR:-/tmp}"
+	fi
+}
+
 elapsed()
 {
 	printf '%d:%02d' $(((SECONDS - $1) / 60)) $(((SECONDS - $1) % 60))
@@ -66,10 +79,12 @@ watched()
 
 	mkdir -p "$(dirname "$log")"
 	: >"$log"
-	"$@" >>"$log" 2>&1 9>&- &
+	set -m	# a process group, to end it as one, and before the lock is given up
+	"$@" </dev/null >>"$log" 2>&1 9>&- &
 	pid=$!
+	set +m
 	# shellcheck disable=SC2064
-	trap "kill $pid 2>/dev/null || :" EXIT
+	trap "kill -- -$pid 2>/dev/null || :; wait $pid || :" EXIT
 	while kill -0 "$pid" 2>/dev/null; do
 		if [ -t 2 ]; then
 			printf '\r\033[K%s: %s, %s' "$label" "$("$counter" "$log")" "$(elapsed "$start")" >&2

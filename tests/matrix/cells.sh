@@ -195,9 +195,9 @@ cell()
 	done
 	dmesg >/tmp/m.dmesg
 	splats=$(grep -aE "$COMPLAINTS" /tmp/m.dmesg | grep -avcE "$(allowed "$fault")")
-	wait=$(value wait_us)
-	say "$stack" "$fault" "$outcome" "$(value errors || echo 0)" "${mismatches:-0}" "$duplicates" "$kicked" \
-		"$(echo "${wait:-0}" | awk '{ printf "%.1f", $1 / 1000 }')" "$(value stall_ms)" "$splats" "$leaks" "$NOTES"
+	wait=$(value wait_us) stall=$(value stall_ms) errors=$(value errors)
+	say "$stack" "$fault" "$outcome" "${errors:-0}" "${mismatches:-0}" "$duplicates" "$kicked" \
+		"$(echo "${wait:-0}" | awk '{ printf "%.1f", $1 / 1000 }')" "${stall:-0}" "$splats" "$leaks" "$NOTES"
 	# of no use to the next
 	case $outcome in
 	hang | lost) exit 3 ;;

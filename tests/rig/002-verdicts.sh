@@ -54,13 +54,15 @@ check "the content" cmp "$dir/tree/file" "$dir/back"
 splat='echo "WARNING: CPU: 0 PID: 1 at test" >/dev/kmsg'
 vm 97 "a warning on the console" -- sh -c "$splat"
 check "it is shown" grep -q 'WARNING: CPU: 0' "$dir/err"
+vm 97 "so many that not all are shown" --append printk.devkmsg=on -- sh -c "for i in \$(seq 3000); do $splat; done"
+check "some are" test "$(grep -c 'WARNING: CPU: 0' "$dir/err")" -ge 100
 vm 0 "--allow" --allow 'WARNING: .* at test' -- sh -c "$splat"
 vm 98 "a timeout" --timeout 6 -- sleep 100
 vm 98 "a panic" --timeout 60 -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
 check "it is shown" grep -q 'sysrq triggered crash' "$dir/err"
 vm 99 "an unknown option" --no-such-option -- true
 
-scratch="/dev/shm/dmabuf-stack-vm"
+scratch="$(bash -c '. "$ROOT/scripts/lib.sh"; scratch_base')/dmabuf-stack-vm"
 "$RIG" --kernel "$RIG_KERNEL" --members 1 --timeout 60 -- sleep 50 2>"$dir/err" &
 rig=$!
 sleep 2

@@ -18,7 +18,7 @@ dmsetup remove lin
 linear lin /dev/vda /dev/mapper/st
 dmabuf-stack probe /dev/mapper/lin >/tmp/probe 2>&1
 same "probe an incapable stack: status" $? 1
-check "probe an incapable stack: the reason" grep -q 'member vda cannot\|vda' /tmp/probe
+check "probe an incapable stack: the reason" grep -q 'member vda cannot' /tmp/probe
 dmabuf-stack copy --no-progress /bin/busybox /dev/mapper/lin >/tmp/copy 2>&1
 same "copy to an incapable stack: status" $? 1
 check "copy to an incapable stack: the reason" grep -q 'cannot take a dma-buf.*vda' /tmp/copy

@@ -10,7 +10,7 @@
 # different CHECK: does this line of the table count differences?
 different()
 {
-	awk -v check="$1" '$1 == check { n = $NF } END { print n ? "yes" : n == 0 ? "no" : "?" }' /tmp/verify
+	awk -v check="$1" '$1 == check { n = $NF } END { print n == "" ? "?" : n ? "yes" : "no" }' /tmp/verify
 }
 
 scribble()

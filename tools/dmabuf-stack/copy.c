@@ -106,10 +106,22 @@ static bool is_device(const char *path)
 	return !stat(path, &st) && S_ISBLK(st.st_mode);
 }
 
+static void file_open(struct side *s, int flags)
+{
+	struct stat st;
+
+	s->fd = open(s->path, O_CLOEXEC | flags, 0666);
+	if (s->fd < 0 || fstat(s->fd, &st))
+		err(EXIT_TROUBLE, "%s", s->path);
+	if (!S_ISREG(st.st_mode))
+		errx(EXIT_TROUBLE, "%s: neither a block device nor a regular file", s->path);
+	s->size = st.st_size;
+}
+
+/* A file to write to is left alone until all else has worked. */
 static void side_open(struct copy *c, int which)
 {
 	struct side *s = &c->side[which];
-	struct stat st;
 
 	s->path = c->path[which];
 	s->pos = c->pos[which];
@@ -124,14 +136,17 @@ static void side_open(struct copy *c, int which)
 			errx(EXIT_TROUBLE,
 			     "%s: position %" PRIu64 " is not a multiple of its block of %u bytes",
 			     s->path, s->pos, s->block);
-		return;
+	} else if (which == SRC) {
+		file_open(s, O_RDONLY);
 	}
-	s->fd = open(s->path, O_CLOEXEC | (which == DST ? O_WRONLY | O_CREAT : O_RDONLY), 0666);
-	if (s->fd < 0 || fstat(s->fd, &st))
-		err(EXIT_TROUBLE, "%s", s->path);
-	if (!S_ISREG(st.st_mode))
-		errx(EXIT_TROUBLE, "%s: neither a block device nor a regular file", s->path);
-	s->size = st.st_size;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat st[2];
+
+	return !stat(a, &st[0]) && !stat(b, &st[1]) && st[0].st_dev == st[1].st_dev &&
+	       st[0].st_ino == st[1].st_ino;
 }
 
 static void check_ranges(struct copy *c)
@@ -147,6 +162,8 @@ static void check_ranges(struct copy *c)
 	if (dst->is_dev && (dst->pos > dst->size || c->length > dst->size - dst->pos))
 		errx(EXIT_TROUBLE, "%s: too small: %" PRIu64 " bytes, %" PRIu64 " needed",
 		     dst->path, dst->size, dst->pos + c->length);
+	if (!dst->is_dev && same_file(src->path, dst->path))
+		errx(EXIT_TROUBLE, "%s: source and destination are the same file", src->path);
 	if (src->is_dev && dst->is_dev && src->dev.dev == dst->dev.dev &&
 	    src->pos < dst->pos + c->length && dst->pos < src->pos + c->length)
 		errx(EXIT_TROUBLE, "%s: source and destination overlap", src->path);
@@ -181,8 +198,11 @@ static void prepare(struct copy *c)
 		    device_register(&c->side[i].dev, &c->ring, i, &c->buf, why, sizeof(why)))
 			errx(EXIT_NO, "%s: cannot take a dma-buf: %s", c->path[i], why);
 	}
-	if (!c->side[DST].is_dev && ftruncate(c->side[DST].fd, c->side[DST].pos))
-		err(EXIT_TROUBLE, "%s", c->path[DST]);
+	if (!c->side[DST].is_dev) {
+		file_open(&c->side[DST], O_WRONLY | O_CREAT);
+		if (ftruncate(c->side[DST].fd, c->side[DST].pos))
+			err(EXIT_TROUBLE, "%s", c->path[DST]);
+	}
 }
 
 static void file_to_buffer(struct copy *c, uint64_t at, size_t buf, size_t len)

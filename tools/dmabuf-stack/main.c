@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <argp.h>
+#include <err.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +42,7 @@ static const struct argp top = {
 int main(int argc, char **argv)
 {
 	char name[64];
+	int ret;
 
 	argp_err_exit_status = EXIT_TROUBLE;
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++) {
@@ -47,7 +50,10 @@ int main(int argc, char **argv)
 			continue;
 		snprintf(name, sizeof(name), "dmabuf-stack %s", argv[1]);
 		argv[1] = name;
-		return commands[i].run(argc - 1, argv + 1);
+		ret = commands[i].run(argc - 1, argv + 1);
+		if (fflush(stdout) || ferror(stdout))
+			err(EXIT_TROUBLE, "standard output");
+		return ret;
 	}
 	argp_parse(&top, argc, argv, ARGP_IN_ORDER, NULL, NULL);
 	return EXIT_OK;

@@ -248,7 +248,7 @@ bool md_member_state(const char *dir, const char *member, char *out, size_t size
 	}
 	if (strstr(state, "journal")) {
 		snprintf(out, size, "journal");
-		return true;
+		return false;
 	}
 	if (!strcmp(slot, "none")) {
 		snprintf(out, size, "spare");

@@ -202,12 +202,14 @@ int main(void)
 	member('d', "none", "spare", 100);
 	member('e', "1", "in_sync,write_mostly", 100);
 	member('f', "1", "spare", 100);
+	member('g', "journal", "journal", 100);
 	ok(member_state('a', true, "0"), "state of a member");
 	ok(member_state('b', true, "replacement of 0"), "... replacement");
 	ok(member_state('c', false, "failed"), "... failed");
 	ok(member_state('d', false, "spare"), "... spare");
 	ok(member_state('e', true, "1, write-mostly"), "... write-mostly");
 	ok(member_state('f', true, "rebuilding 1"), "... rebuilding");
+	ok(member_state('g', false, "journal"), "... journal");
 
 	table_free(table);
 	sh("rm -r %s", dir);

@@ -29,7 +29,7 @@ struct verify {
 	struct options opts;
 	const char *path;
 	uint64_t length, random;
-	bool destroy, seeded;
+	bool destroy, seeded, limited;
 
 	struct device dev;
 	struct buffer buf;
@@ -67,10 +67,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_LENGTH:
 		v->length = parse_size(state, arg);
+		v->limited = true;
 		return 0;
 	case OPT_SEED:
+		errno = 0;
 		v->checks.seed = strtoull(arg, &end, 0);
-		if (*end || end == arg)
+		if (*end || end == arg || errno)
 			argp_error(state, "'%s' is not a number", arg);
 		v->seeded = true;
 		return 0;
@@ -97,21 +99,22 @@ static uint64_t below(struct verify *v, uint64_t n)
 	return splitmix64(&v->random) % n;
 }
 
+/* One in 64 takes the whole buffer, the others what there is for each of @depth. */
 static size_t piece_len(struct verify *v)
 {
-	size_t block = v->dev.block, some = 64 << 10;
+	size_t block = v->dev.block, blocks = v->span / block, some = 64 << 10;
 
 	switch (below(v, 64)) {
 	case 0:
 		return v->buf.size / block * block;
 	case 1 ... 15:
-		return block * (1 + below(v, 8));
+		return block * (1 + below(v, blocks < 8 ? blocks : 8));
 	case 16 ... 39:
 		if (some < v->span)
 			return block * (1 + below(v, some / block));
 		/* fallthrough */
 	default:
-		return block * (1 + below(v, v->span / block));
+		return block * (1 + below(v, blocks));
 	}
 }
 
@@ -362,7 +365,7 @@ static void prepare(struct verify *v)
 	device_open(&v->dev, v->path, O_RDWR, v->opts.force);
 	if (v->length > v->dev.size)
 		errx(EXIT_TROUBLE, "%s: has only %" PRIu64 " bytes", v->path, v->dev.size);
-	if (!v->length)
+	if (!v->limited)
 		v->length = v->dev.size < LENGTH_DEFAULT ? v->dev.size : LENGTH_DEFAULT;
 	v->length -= v->length % v->dev.block;
 	v->span = v->opts.size / v->opts.depth / v->dev.block * v->dev.block;
