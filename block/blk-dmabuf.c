@@ -9,6 +9,7 @@
 #include <linux/blkdev.h>
 #include <linux/dma-buf-io.h>
 #include <linux/export.h>
+#include <linux/part_stat.h>
 
 #include "blk.h"
 #include "blk-rq-qos.h"
@@ -154,6 +155,27 @@ static void blk_dmabuf_park_one(struct bio *bio)
 	dma_buf_io_park(bio->bi_dmabuf, &list);
 }
 
+/* What @bio waited for it has got, but not what it was for: no time to measure. */
+static void blk_dmabuf_qos_undo(struct bio *bio)
+{
+	blk_status_t status = bio->bi_status;
+
+	bio->bi_status = BLK_STS_AGAIN;
+	rq_qos_done_bio(bio);
+	bio->bi_status = status;
+}
+
+/* @rq ends without having been at the device: nothing to count */
+static void blk_dmabuf_account_parked(struct request *rq)
+{
+	if ((rq->rq_flags & (RQF_IO_STAT | RQF_FLUSH_SEQ)) == RQF_IO_STAT) {
+		part_stat_lock();
+		bdev_dec_in_flight(rq->part, req_op(rq));
+		part_stat_unlock();
+		rq->rq_flags &= ~RQF_IO_STAT;
+	}
+}
+
 /*
  * A bio found no tag, or a frozen queue, and may not wait.  Let it wait without
  * its submitter: -EAGAIN would have all of a request repeated of which this may
@@ -163,7 +185,7 @@ bool blk_dmabuf_park_bio(struct bio *bio)
 {
 	if (!bio_is_dmabuf(bio) || !bio_sectors(bio))
 		return false;
-	rq_qos_done_bio(bio);
+	blk_dmabuf_qos_undo(bio);
 	bio_clear_flag(bio, BIO_QOS_THROTTLED);
 	bio_clear_flag(bio, BIO_QOS_MERGED);
 	bio_clear_polled(bio);
@@ -201,8 +223,9 @@ blk_status_t blk_mq_dmabuf_park(struct request *rq)
 	bio_list_init(&list);
 	/* before the flags that say what is to be undone are cleared */
 	__rq_for_each_bio(bio, rq)
-		rq_qos_done_bio(bio);
+		blk_dmabuf_qos_undo(bio);
 	blk_steal_bios(&list, rq);
+	blk_dmabuf_account_parked(rq);
 	/* it has taken no time, for I/O schedulers that measure latency */
 	if (!rq->io_start_time_ns)
 		rq->io_start_time_ns = blk_time_get_ns();

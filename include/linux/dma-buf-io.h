@@ -20,6 +20,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -34,15 +35,29 @@ struct sg_table;
 /**
  * struct dma_buf_io_cpu_queue - bios whose next step may wait for the exporter
  * @ctx: the registration
- * @lock: protects @bios
+ * @begins: CPU access is begun here, not ended
+ * @lock: protects the fields below
  * @bios: bios to begin, or to end, CPU access for
+ * @bio: the one that it is being done for, or NULL if that has been given up
+ * @busy: @work is in a call of the exporter
+ * @stuck: and has been for too long: no bio waits for it
+ * @since: jiffies when the call began
+ * @owed: ends of access, by READ and WRITE, whose bios have been given up
  * @work: does it
+ * @timer: gives up
  */
 struct dma_buf_io_cpu_queue {
 	struct dma_buf_io_ctx	*ctx;
-	spinlock_t		lock;	/* bios */
+	bool			begins;
+	spinlock_t		lock;	/* the fields below */
 	struct bio_list		bios;
+	struct bio		*bio;
+	bool			busy;
+	bool			stuck;
+	unsigned long		since;
+	unsigned int		owed[2];
 	struct work_struct	work;
+	struct timer_list	timer;
 };
 
 /**
@@ -72,10 +87,12 @@ struct dma_buf_io_cpu_queue {
  * @attach_work: attaches @dmabuf to @attach_leaf
  * @attach_leaf: a device that had no binding when that could not be waited for,
  *	or NULL.  Changed under @lock, as the next two
- * @attach_refused: the last that could not be attached so
+ * @attach_refused: &dma_buf_io_leaf.serial of the last that could not be attached
+ *	so, or 0
  * @attach_error: why
- * @parked_lock: protects @parked, @retry_delay and @give_up_at
+ * @parked_lock: protects @parked, @resuming, @retry_delay and @give_up_at
  * @parked: bios of leaf devices that found no mapping, or no tag
+ * @resuming: those on their way to their devices again, by device
  * @park_work: brings the mappings back and sends @parked on its way
  * @retry_delay: jiffies until the next attempt, 0 when none has failed
  * @give_up_at: when bios that still have no mapping are failed
@@ -107,11 +124,12 @@ struct dma_buf_io_ctx {
 	unsigned long		draining_since;
 	struct work_struct	attach_work;
 	struct dma_buf_io_leaf	*attach_leaf;
-	struct dma_buf_io_leaf	*attach_refused;
+	u64			attach_refused;
 	int			attach_error;
 
 	spinlock_t		parked_lock;	/* the fields below */
 	struct bio_list		parked;
+	struct list_head	resuming;
 	struct delayed_work	park_work;
 	unsigned long		retry_delay;
 	unsigned long		give_up_at;
@@ -208,6 +226,7 @@ struct dma_buf_io_leaf_ops {
  * @ops: driver callbacks
  * @align_mask: alignment that the hardware needs at every boundary between runs
  * @id: index into every &dma_buf_io_ctx.bindings
+ * @serial: of this device and no other, not even after it is gone
  * @lock: protects the fields below
  * @bindings: every binding of this device
  * @dead: the device is on its way out, nothing may bind any more
@@ -221,6 +240,7 @@ struct dma_buf_io_leaf {
 	const struct dma_buf_io_leaf_ops	*ops;
 	unsigned long				align_mask;
 	u32					id;
+	u64					serial;
 	spinlock_t				lock;	/* the fields below */
 	struct list_head			bindings;
 	bool					dead;

@@ -237,7 +237,7 @@ struct dma_buf_io_binding *dma_buf_io_binding_create(struct dma_buf_io_ctx *ctx,
 	struct dma_buf_io_binding *binding;
 	int ret;
 
-	binding = kzalloc_obj(*binding);
+	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
 	if (!binding)
 		return ERR_PTR(-ENOMEM);
 	binding->ctx = ctx;

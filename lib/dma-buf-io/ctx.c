@@ -36,6 +36,11 @@ EXPORT_SYMBOL_GPL(dma_buf_io_topology);
  */
 static struct workqueue_struct *dma_buf_io_wq;
 
+/* What parked bios wait for is not behind those. */
+static struct workqueue_struct *dma_buf_io_attach_wq;
+
+static atomic64_t dma_buf_io_leaf_serial = ATOMIC64_INIT(0);
+
 /*
  * Empty the table, and take the CPU's mapping away.  No bio is under way.
  */
@@ -59,6 +64,7 @@ static void dma_buf_io_release_work(struct work_struct *work)
 		container_of(work, struct dma_buf_io_ctx, release_work);
 
 	dma_buf_io_unbind_all(ctx);
+	dma_buf_io_vmap_exit(ctx);
 	xa_destroy(&ctx->bindings);
 	dma_buf_put(ctx->dmabuf);
 	mutex_destroy(&ctx->lock);
@@ -115,7 +121,7 @@ static void dma_buf_io_attach_work(struct work_struct *work)
 	/* whoever needs it comes back */
 	ctx->attach_leaf = NULL;
 	if (ret && !dma_buf_io_transient(ret)) {
-		ctx->attach_refused = leaf;
+		ctx->attach_refused = leaf->serial;
 		ctx->attach_error = ret;
 	}
 	mutex_unlock(&ctx->lock);
@@ -430,7 +436,7 @@ static int dma_buf_io_attach_later(struct dma_buf_io_ctx *ctx,
 
 	lockdep_assert_held(&ctx->lock);
 
-	if (ctx->attach_refused == leaf)
+	if (ctx->attach_refused == leaf->serial)
 		return ctx->attach_error;
 	if (ctx->attach_leaf)
 		return -EBUSY;
@@ -443,7 +449,7 @@ static int dma_buf_io_attach_later(struct dma_buf_io_ctx *ctx,
 		return -ENXIO;
 	ctx->attach_leaf = leaf;
 	kref_get(&ctx->ref);
-	queue_work(dma_buf_io_wq, &ctx->attach_work);
+	queue_work(dma_buf_io_attach_wq, &ctx->attach_work);
 	return -EBUSY;
 }
 
@@ -524,6 +530,7 @@ int dma_buf_io_leaf_init(struct dma_buf_io_leaf *leaf, struct device *dev,
 	if (id < 0)
 		return id;
 	leaf->id = id;
+	leaf->serial = atomic64_inc_return(&dma_buf_io_leaf_serial);
 	leaf->dev = dev;
 	leaf->ops = ops;
 	leaf->align_mask = align_mask;
@@ -592,6 +599,8 @@ EXPORT_SYMBOL_GPL(dma_buf_io_leaf_exit);
 static int __init dma_buf_io_init(void)
 {
 	dma_buf_io_wq = alloc_workqueue("dma_buf_io", WQ_UNBOUND, 0);
-	return dma_buf_io_wq ? 0 : -ENOMEM;
+	dma_buf_io_attach_wq = alloc_workqueue("dma_buf_io_attach",
+					       WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return dma_buf_io_wq && dma_buf_io_attach_wq ? 0 : -ENOMEM;
 }
 subsys_initcall(dma_buf_io_init);

@@ -33,6 +33,7 @@ unsigned long dma_buf_io_backoff(unsigned long delay);
 
 /* vmap.c */
 void dma_buf_io_vmap_init(struct dma_buf_io_ctx *ctx);
+void dma_buf_io_vmap_exit(struct dma_buf_io_ctx *ctx);
 void dma_buf_io_vunmap(struct dma_buf_io_ctx *ctx);
 
 #endif /* _DMA_BUF_IO_INTERNAL_H */

@@ -71,7 +71,7 @@ struct dma_buf_io_map *dma_buf_io_map_create(struct dma_buf_io_leaf *leaf,
 	if (layout)
 		nr = 0;
 
-	map = kvmalloc_flex(*map, ranges, nr + 1, GFP_KERNEL);
+	map = kvmalloc_flex(*map, ranges, nr + 1, GFP_KERNEL_ACCOUNT);
 	if (!map) {
 		if (layout)
 			leaf->ops->destroy_layout(leaf, layout);

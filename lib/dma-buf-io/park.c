@@ -100,6 +100,123 @@ static int dma_buf_io_unpark(struct dma_buf_io_ctx *ctx, struct bio *bio)
 	return ret == -ENXIO ? 0 : ret;
 }
 
+/*
+ * Bios of one device on their way.  Submitting them may wait for its tags, or for
+ * its reset: the devices must not wait for each other.
+ */
+struct dma_buf_io_resume {
+	struct work_struct	work;
+	struct list_head	node;
+	struct dma_buf_io_ctx	*ctx;
+	struct dma_buf_io_leaf	*leaf;
+	struct bio_list		bios;	/* under the lock of the parked ones */
+};
+
+static void dma_buf_io_submit(struct dma_buf_io_ctx *ctx, struct bio_list *bios)
+{
+	struct blk_plug plug;
+	struct bio *bio;
+
+	blk_start_plug(&plug);
+	while ((bio = bio_list_pop(bios))) {
+		trace_dma_buf_io_resume(ctx, bio);
+		/* this context may block where the submitter's could not */
+		bio->bi_opf &= ~REQ_NOWAIT;
+		submit_bio_noacct(bio);
+	}
+	blk_finish_plug(&plug);
+}
+
+static void dma_buf_io_resume_work(struct work_struct *work)
+{
+	struct dma_buf_io_resume *resume =
+		container_of(work, struct dma_buf_io_resume, work);
+	struct dma_buf_io_ctx *ctx = resume->ctx;
+	unsigned int noio = memalloc_noio_save();
+	struct bio_list bios;
+
+	for (;;) {
+		spin_lock_irq(&ctx->parked_lock);
+		bios = resume->bios;
+		bio_list_init(&resume->bios);
+		if (bio_list_empty(&bios))
+			list_del(&resume->node);
+		spin_unlock_irq(&ctx->parked_lock);
+		if (bio_list_empty(&bios))
+			break;
+		dma_buf_io_submit(ctx, &bios);
+	}
+	memalloc_noio_restore(noio);
+	kfree(resume);
+	dma_buf_io_ctx_put(ctx);
+}
+
+/* Joins those of the device that are on their way, if there are any. */
+static bool dma_buf_io_resume_join(struct dma_buf_io_ctx *ctx,
+				   struct dma_buf_io_leaf *leaf,
+				   struct bio_list *bios)
+{
+	struct dma_buf_io_resume *resume;
+	bool found = false;
+
+	spin_lock_irq(&ctx->parked_lock);
+	list_for_each_entry(resume, &ctx->resuming, node) {
+		if (resume->leaf != leaf)
+			continue;
+		bio_list_merge_init(&resume->bios, bios);
+		found = true;
+		break;
+	}
+	spin_unlock_irq(&ctx->parked_lock);
+	return found;
+}
+
+/* Called by the work alone, so nobody else adds to the list meanwhile. */
+static void dma_buf_io_resume(struct dma_buf_io_ctx *ctx,
+			      struct dma_buf_io_leaf *leaf,
+			      struct bio_list *bios)
+{
+	struct dma_buf_io_resume *resume;
+
+	if (dma_buf_io_resume_join(ctx, leaf, bios))
+		return;
+	resume = kmalloc_obj(*resume, GFP_NOWAIT);
+	if (!resume) {
+		dma_buf_io_submit(ctx, bios);
+		return;
+	}
+	INIT_WORK(&resume->work, dma_buf_io_resume_work);
+	resume->ctx = ctx;
+	resume->leaf = leaf;
+	resume->bios = *bios;
+	bio_list_init(bios);
+	kref_get(&ctx->ref);
+	spin_lock_irq(&ctx->parked_lock);
+	list_add(&resume->node, &ctx->resuming);
+	spin_unlock_irq(&ctx->parked_lock);
+	queue_work(dma_buf_io_park_wq, &resume->work);
+}
+
+/* Those of one device after the other. */
+static void dma_buf_io_resume_all(struct dma_buf_io_ctx *ctx,
+				  struct bio_list *go)
+{
+	struct dma_buf_io_leaf *leaf;
+	struct bio_list bios, others;
+	struct bio *bio;
+
+	while (!bio_list_empty(go)) {
+		leaf = bdev_dma_buf_leaf(bio_list_peek(go)->bi_bdev);
+		bio_list_init(&bios);
+		bio_list_init(&others);
+		while ((bio = bio_list_pop(go)))
+			bio_list_add(bdev_dma_buf_leaf(bio->bi_bdev) == leaf ?
+				     &bios : &others, bio);
+		*go = others;
+		dma_buf_io_resume(ctx, leaf, &bios);
+	}
+}
+
 static void dma_buf_io_park_work(struct work_struct *work)
 {
 	struct dma_buf_io_ctx *ctx = container_of(to_delayed_work(work),
@@ -107,7 +224,6 @@ static void dma_buf_io_park_work(struct work_struct *work)
 						  park_work);
 	struct bio_list bios, go = BIO_EMPTY_LIST, again = BIO_EMPTY_LIST;
 	unsigned int noio = memalloc_noio_save();
-	struct blk_plug plug;
 	struct bio *bio;
 	bool give_up, counted = false;
 	int ret;
@@ -119,7 +235,6 @@ static void dma_buf_io_park_work(struct work_struct *work)
 		  time_after(dma_buf_io_now(ctx), ctx->give_up_at);
 	spin_unlock_irq(&ctx->parked_lock);
 
-	blk_start_plug(&plug);
 	while ((bio = bio_list_pop(&bios))) {
 		ret = dma_buf_io_unpark(ctx, bio);
 		if (!ret) {
@@ -151,13 +266,7 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	}
 	spin_unlock_irq(&ctx->parked_lock);
 
-	while ((bio = bio_list_pop(&go))) {
-		trace_dma_buf_io_resume(ctx, bio);
-		/* this context may block where the submitter's could not */
-		bio->bi_opf &= ~REQ_NOWAIT;
-		submit_bio_noacct(bio);
-	}
-	blk_finish_plug(&plug);
+	dma_buf_io_resume_all(ctx, &go);
 	memalloc_noio_restore(noio);
 	dma_buf_io_ctx_put(ctx);
 }
@@ -166,6 +275,7 @@ void dma_buf_io_park_init(struct dma_buf_io_ctx *ctx)
 {
 	spin_lock_init(&ctx->parked_lock);
 	bio_list_init(&ctx->parked);
+	INIT_LIST_HEAD(&ctx->resuming);
 	INIT_DELAYED_WORK(&ctx->park_work, dma_buf_io_park_work);
 }
 

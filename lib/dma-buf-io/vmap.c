@@ -4,9 +4,12 @@
  * parity has to be computed from the data.
  *
  * Copies are bracketed as the exporter wants it, for each bio.  Both brackets may
- * wait for the exporter's lock, which no context that other I/O depends on may
- * do: those hand the bio to a worker of its registration.
+ * wait for the exporter's lock, for as long as that may be, which no context that
+ * other I/O depends on may do: a worker of the registration does it, and is given
+ * up if it takes too long.
  */
+#include <linux/bio.h>
+#include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-io.h>
@@ -17,6 +20,7 @@
 #include <linux/jiffies.h>
 #include <linux/percpu.h>
 #include <linux/sched/mm.h>
+#include <linux/timer.h>
 
 #include "internal.h"
 
@@ -132,17 +136,14 @@ static enum dma_data_direction dma_buf_io_cpu_dir(const struct bio *bio)
 	return bio_data_dir(bio) == WRITE ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
 }
 
-static int dma_buf_io_do_begin(struct bio *bio)
+static int dma_buf_io_do_begin(struct dma_buf_io_ctx *ctx,
+			       enum dma_data_direction dir)
 {
-	struct dma_buf_io_ctx *ctx = bio->bi_dmabuf;
 	struct dma_buf *dmabuf = ctx->dmabuf;
-	enum dma_data_direction dir = dma_buf_io_cpu_dir(bio);
 	unsigned long failed_at = READ_ONCE(ctx->cpu_failed_at);
 	unsigned long timeout = dma_buf_io_park_timeout();
 	bool waited = time_in_range(jiffies, failed_at, failed_at + timeout);
-	unsigned int noio;
 	long left;
-	int ret;
 
 	/* one registration waits once, not with every bio */
 	if (waited)
@@ -158,98 +159,142 @@ static int dma_buf_io_do_begin(struct bio *bio)
 	}
 	if (waited)
 		WRITE_ONCE(ctx->cpu_failed_at, jiffies - MAX_JIFFY_OFFSET);
-	noio = memalloc_noio_save();
-	ret = dma_buf_begin_cpu_access(dmabuf, dir);
-	memalloc_noio_restore(noio);
-	return ret;
+	return dma_buf_begin_cpu_access(dmabuf, dir);
 }
 
-struct dma_buf_io_begin {
-	struct work_struct	work;
-	struct bio		*bio;
-	int			ret;
-};
-
-static void dma_buf_io_begin_one(struct work_struct *work)
-{
-	struct dma_buf_io_begin *begin =
-		container_of(work, struct dma_buf_io_begin, work);
-
-	begin->ret = dma_buf_io_do_begin(begin->bio);
-}
-
-/**
- * dma_buf_io_begin_cpu_access - get the data of a bio ready for the CPU
- * @bio: dma-buf bio that is going to be copied from, if it is a write, or to
- *
- * Every success needs a dma_buf_io_end_cpu_access().
- *
- * Context: process context, may sleep: for as long as parked bios would for the
- * exporter's fences, no longer if another bio of the registration just has, and
- * for its lock.
- * Return: 0, -EOPNOTSUPP if there is no mapping for the CPU, -EBUSY, or what the
- * exporter said.
+/*
+ * The next step of @bio is done, or given up.  What a write was to copy has been
+ * copied when its access ends.
  */
-int dma_buf_io_begin_cpu_access(struct bio *bio)
+static void dma_buf_io_cpu_done(struct dma_buf_io_cpu_queue *queue,
+				struct bio *bio, int error)
 {
-	struct dma_buf_io_begin begin = { .bio = bio };
-	int ret;
-
-	if (!dma_buf_io_vmapped(bio->bi_dmabuf))
-		return -EOPNOTSUPP;
-	ret = dma_buf_io_do_begin(bio);
-	if (ret != -EINTR && ret != -ERESTARTSYS)
-		return ret;
-
-	/*
-	 * A signal for the submitter, which may as well be a mere request to
-	 * run task work, is no reason to fail the bio.
-	 */
-	INIT_WORK_ONSTACK(&begin.work, dma_buf_io_begin_one);
-	queue_work(dma_buf_io_cpu_wq, &begin.work);
-	flush_work(&begin.work);
-	destroy_work_on_stack(&begin.work);
-	return begin.ret;
+	if (error && (queue->begins || bio_data_dir(bio) == READ))
+		bio->bi_status = BLK_STS_BUFFER;
+	bio->bi_end_io(bio);
 }
-EXPORT_SYMBOL_GPL(dma_buf_io_begin_cpu_access);
 
-static void dma_buf_io_cpu_queue_work(struct work_struct *work)
+/*
+ * One call of the exporter, for @bio or, if that is NULL, for one that has been
+ * given up.  The lock of the queue is held, but not during the call.
+ */
+static void dma_buf_io_cpu_call(struct dma_buf_io_cpu_queue *queue,
+				struct bio *bio, enum dma_data_direction dir)
+{
+	struct dma_buf_io_ctx *ctx = queue->ctx;
+	int ret = 0;
+
+	queue->busy = true;
+	queue->bio = bio;
+	queue->since = jiffies;
+	spin_unlock_irq(&queue->lock);
+
+	if (queue->begins)
+		ret = dma_buf_io_do_begin(ctx, dir);
+	else
+		dma_buf_end_cpu_access(ctx->dmabuf, dir);
+
+	spin_lock_irq(&queue->lock);
+	bio = queue->bio;
+	queue->bio = NULL;
+	queue->busy = false;
+	queue->stuck = false;
+	spin_unlock_irq(&queue->lock);
+	if (bio)
+		dma_buf_io_cpu_done(queue, bio, ret);
+	else if (queue->begins && !ret)
+		dma_buf_end_cpu_access(ctx->dmabuf, dir);
+	spin_lock_irq(&queue->lock);
+}
+
+static void dma_buf_io_cpu_work(struct work_struct *work)
 {
 	struct dma_buf_io_cpu_queue *queue =
 		container_of(work, struct dma_buf_io_cpu_queue, work);
-	struct dma_buf_io_ctx *ctx = queue->ctx;
 	unsigned int noio = memalloc_noio_save();
 	struct bio *bio;
 
+	spin_lock_irq(&queue->lock);
 	for (;;) {
-		spin_lock_irq(&queue->lock);
-		bio = bio_list_pop(&queue->bios);
-		spin_unlock_irq(&queue->lock);
-		if (!bio)
-			break;
-		if (queue == &ctx->cpu_end)
-			dma_buf_end_cpu_access(ctx->dmabuf,
-					       dma_buf_io_cpu_dir(bio));
-		else if (dma_buf_io_do_begin(bio))
-			bio->bi_status = BLK_STS_BUFFER;
-		bio->bi_end_io(bio);
+		if (queue->owed[READ]) {
+			queue->owed[READ]--;
+			dma_buf_io_cpu_call(queue, NULL, DMA_TO_DEVICE);
+		} else if (queue->owed[WRITE]) {
+			queue->owed[WRITE]--;
+			dma_buf_io_cpu_call(queue, NULL, DMA_FROM_DEVICE);
+		} else {
+			bio = bio_list_pop(&queue->bios);
+			if (!bio)
+				break;
+			dma_buf_io_cpu_call(queue, bio,
+					    dma_buf_io_cpu_dir(bio));
+		}
 	}
+	spin_unlock_irq(&queue->lock);
 	memalloc_noio_restore(noio);
-	dma_buf_io_ctx_put(ctx);
+	dma_buf_io_ctx_put(queue->ctx);
+}
+
+/*
+ * The exporter holds its lock for longer than bios wait, and they may hold up the
+ * array, on which the exporter may depend: they are given up.  The work is left to
+ * find out.
+ */
+static void dma_buf_io_cpu_timeout(struct timer_list *timer)
+{
+	struct dma_buf_io_cpu_queue *queue =
+		timer_container_of(queue, timer, timer);
+	struct bio_list bios = BIO_EMPTY_LIST;
+	unsigned long flags, until;
+	struct bio *bio;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	until = queue->since + dma_buf_io_park_timeout();
+	if (!queue->busy && !bio_list_empty(&queue->bios)) {
+		mod_timer(&queue->timer, jiffies + dma_buf_io_park_timeout());
+	} else if (queue->busy && !queue->stuck &&
+		   time_before(jiffies, until)) {
+		mod_timer(&queue->timer, until);
+	} else if (queue->busy && !queue->stuck) {
+		queue->stuck = true;
+		bios = queue->bios;
+		bio_list_init(&queue->bios);
+		if (!queue->begins)
+			bio_list_for_each(bio, &bios)
+				queue->owed[bio_data_dir(bio)]++;
+		if (queue->bio)
+			bio_list_add_head(&bios, queue->bio);
+		queue->bio = NULL;
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	while ((bio = bio_list_pop(&bios)))
+		dma_buf_io_cpu_done(queue, bio, -EBUSY);
 }
 
 static void dma_buf_io_cpu_queue_bio(struct dma_buf_io_cpu_queue *queue,
 				     struct bio *bio)
 {
 	unsigned long flags;
+	bool stuck;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	bio_list_add(&queue->bios, bio);
-	/* the bios hold the ctx, the work may outlive them */
-	kref_get(&queue->ctx->ref);
-	if (!queue_work(dma_buf_io_cpu_wq, &queue->work))
-		dma_buf_io_ctx_put(queue->ctx);
+	stuck = queue->stuck;
+	if (!stuck) {
+		bio_list_add(&queue->bios, bio);
+		/* the bios hold the ctx, the work may outlive them */
+		kref_get(&queue->ctx->ref);
+		if (!queue_work(dma_buf_io_cpu_wq, &queue->work))
+			dma_buf_io_ctx_put(queue->ctx);
+		if (!timer_pending(&queue->timer))
+			mod_timer(&queue->timer,
+				  jiffies + dma_buf_io_park_timeout());
+	} else if (!queue->begins) {
+		queue->owed[bio_data_dir(bio)]++;
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
+	if (stuck)
+		dma_buf_io_cpu_done(queue, bio, -EBUSY);
 }
 
 /**
@@ -257,8 +302,8 @@ static void dma_buf_io_cpu_queue_bio(struct dma_buf_io_cpu_queue *queue,
  * @bio: dma-buf bio of a registration with a mapping for the CPU
  *
  * Like dma_buf_io_begin_cpu_access(), for those who may not wait.  Calls
- * @bio->bi_end_io from a worker then, with BLK_STS_BUFFER in @bio->bi_status if
- * that failed.
+ * @bio->bi_end_io, from wherever that becomes known, with BLK_STS_BUFFER in
+ * @bio->bi_status if it failed.
  *
  * Context: any.
  */
@@ -268,11 +313,47 @@ void dma_buf_io_begin_cpu_access_async(struct bio *bio)
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_begin_cpu_access_async);
 
+static void dma_buf_io_begun(struct bio *bio)
+{
+	complete(bio->bi_private);
+}
+
+/**
+ * dma_buf_io_begin_cpu_access - get the data of a bio ready for the CPU
+ * @bio: dma-buf bio that is going to be copied from, if it is a write, or to
+ *
+ * Every success needs a dma_buf_io_end_cpu_access().  Whatever the exporter does,
+ * this returns: the caller may hold what others wait for.
+ *
+ * Context: process context, may sleep for as long as parked bios would, no longer
+ * if another bio of the registration just has.
+ * Return: 0, -EOPNOTSUPP if there is no mapping for the CPU, or -EBUSY.
+ */
+int dma_buf_io_begin_cpu_access(struct bio *bio)
+{
+	DECLARE_COMPLETION_ONSTACK(done);
+	struct bio waiter;
+
+	if (!dma_buf_io_vmapped(bio->bi_dmabuf))
+		return -EOPNOTSUPP;
+	/* not @bio itself: parts of it may be under way, and fail */
+	bio_init(&waiter, NULL, NULL, 0, bio->bi_opf);
+	waiter.bi_dmabuf = bio->bi_dmabuf;
+	waiter.bi_private = &done;
+	waiter.bi_end_io = dma_buf_io_begun;
+	dma_buf_io_begin_cpu_access_async(&waiter);
+	wait_for_completion_io(&done);
+	return waiter.bi_status ? -EBUSY : 0;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_begin_cpu_access);
+
 /**
  * dma_buf_io_end_cpu_access - the CPU has done its part of a bio
  * @bio: the bio
  *
- * Calls @bio->bi_end_io when the exporter knows, from a worker if it wants to.
+ * Calls @bio->bi_end_io when the exporter knows, from a worker if it wants to, or
+ * has not let itself be told for as long as parked bios would wait: with
+ * BLK_STS_BUFFER in @bio->bi_status then if it is a read.
  *
  * Context: any.
  */
@@ -286,19 +367,28 @@ void dma_buf_io_end_cpu_access(struct bio *bio)
 EXPORT_SYMBOL_GPL(dma_buf_io_end_cpu_access);
 
 static void dma_buf_io_cpu_queue_init(struct dma_buf_io_cpu_queue *queue,
-				      struct dma_buf_io_ctx *ctx)
+				      struct dma_buf_io_ctx *ctx, bool begins)
 {
 	queue->ctx = ctx;
+	queue->begins = begins;
 	spin_lock_init(&queue->lock);
 	bio_list_init(&queue->bios);
-	INIT_WORK(&queue->work, dma_buf_io_cpu_queue_work);
+	INIT_WORK(&queue->work, dma_buf_io_cpu_work);
+	timer_setup(&queue->timer, dma_buf_io_cpu_timeout, 0);
 }
 
 void dma_buf_io_vmap_init(struct dma_buf_io_ctx *ctx)
 {
-	dma_buf_io_cpu_queue_init(&ctx->cpu_begin, ctx);
-	dma_buf_io_cpu_queue_init(&ctx->cpu_end, ctx);
+	dma_buf_io_cpu_queue_init(&ctx->cpu_begin, ctx, true);
+	dma_buf_io_cpu_queue_init(&ctx->cpu_end, ctx, false);
 	ctx->cpu_failed_at = jiffies - MAX_JIFFY_OFFSET;
+}
+
+/* No work is left. */
+void dma_buf_io_vmap_exit(struct dma_buf_io_ctx *ctx)
+{
+	timer_shutdown_sync(&ctx->cpu_begin.timer);
+	timer_shutdown_sync(&ctx->cpu_end.timer);
 }
 
 static int dma_buf_io_copied_get(void *data, u64 *val)

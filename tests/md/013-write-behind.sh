@@ -14,8 +14,12 @@ m=/dev/member
 
 linear behind $m/1
 array md0 1 --bitmap=internal --write-behind=64 -- $m/0 --write-mostly /dev/mapper/behind
+# no write is to wait for a superblock or a bitmap on the member that is held up
 echo 0 >/sys/block/md0/md/safe_mode_delay
-$io -p write /dev/md0 1048576 65536 1 >/dev/null
+echo 600 >/sys/block/md0/md/bitmap/time_base
+for pos in 1048576 2097152; do
+	$io -p write /dev/md0 $pos 65536 1 >/dev/null
+done
 
 # writes: write commands that the other member has seen
 writes()

@@ -57,6 +57,46 @@ check "revoked: the CPU has copied more than the writes" \
 	[ $(($(copied) - before)) -gt $((4096 + 69632 + 1048576)) ]
 sound "revoked" md0 3
 
+# The exporter's lock is somebody's, and the submitter holds up the array, before the
+# stripes and after them: no longer than it may.
+suspended()
+{
+	local start=$(cut -d. -f1 /proc/uptime)
+
+	echo 1 >/sys/block/md0/md/group_thread_cnt
+	dd if=/dev/md0 of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null
+	echo 0 >/sys/block/md0/md/group_thread_cnt
+	echo $(($(cut -d. -f1 /proc/uptime) - start)) >/tmp/suspended
+}
+# no write is to wait for the superblock of a member that is held up
+echo 0 >/sys/block/md0/md/safe_mode_delay
+dd if=/dev/zero of=/dev/md0 bs=64k count=1 oflag=direct 2>/dev/null
+for dir in write read; do
+	[ $dir = write ] || fail md0 $m/0
+	cat >/tmp/suspend <<-EOF
+	$(sed -n '/^suspended()/,/^}/p' "$0")
+	suspended
+	EOF
+	same "$dir, the lock is held before" \
+		"$($late /dev/md0 $dir 4096 first hold=8000 -- sh /tmp/suspend)" "ESTALE, then right"
+	check "$dir, the lock is held before: the array goes on, $(cat /tmp/suspended) s" \
+		[ "$(cat /tmp/suspended)" -lt 6 ]
+done
+for dir in write read; do
+	dmsetup suspend late1
+	want="ESTALE, then right"
+	[ $dir = read ] || want="right, then right"
+	# a place each, because what was written is in the stripe cache
+	same "$dir, the lock is held after" "$($late /dev/md0 $dir 131072 hold=8000 \
+		pos=$((${#dir} << 21)) -- sh -c "$resume; sh /tmp/suspend")" "$want"
+	$resume
+	check "$dir, the lock is held after: the array goes on, $(cat /tmp/suspended) s" \
+		[ "$(cat /tmp/suspended)" -lt 6 ]
+done
+mdadm --zero-superblock $m/0
+mdadm --quiet /dev/md0 --add $m/0
+settle md0
+
 # ordinary I/O reads from another member then, and so does this
 echo 8000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
 inject "$(disk $m/2)" READ MEDIUM

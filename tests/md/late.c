@@ -3,12 +3,13 @@
  * What the exporter does to a request that has reached some of its devices, and
  * others not yet.
  *
- *	late DEVICE read|write BYTES [first] [unmap=PCI-DEVICE] [revoke] [dsync]
- *		[pos=BYTE] -- COMMAND...
+ *	late DEVICE read|write BYTES [first] [unmap=PCI-DEVICE] [revoke] [hold=MS]
+ *		[dsync] [pos=BYTE] -- COMMAND...
  *
  * Submits one request, does to the dma-buf what is asked for (first: before that),
  * runs the command, which lets the request go on, and prints how it ended:
- * "right", "wrong" if the data is, or the name of an errno.
+ * "right", "wrong" if the data is, or the name of an errno.  hold: somebody has the
+ * exporter's lock for so long; then the same is done again when he has not.
  */
 #include "dbio.h"
 #include <sys/wait.h>
@@ -18,6 +19,8 @@
 static int test_dev;
 static const char *unmap;
 static bool revoked;
+static unsigned long hold;
+static pid_t holder;
 static uint64_t pos = 1 << 20;
 
 static void op(int dmabuf, unsigned int code, uint64_t arg, const char *device)
@@ -40,6 +43,14 @@ static void take_away(int dmabuf)
 	}
 	if (revoked)
 		op(dmabuf, DMABUF_TEST_REVOKE, 0, NULL);
+	if (hold) {
+		holder = fork();
+		if (!holder) {
+			op(dmabuf, DMABUF_TEST_HOLD, hold, NULL);
+			_exit(0);
+		}
+		usleep(300000);
+	}
 }
 
 static void fail(const char *what, int ret)
@@ -48,15 +59,46 @@ static void fail(const char *what, int ret)
 	exit(2);
 }
 
+static void submit(struct io_uring *ring, bool write, int dev, size_t len, bool dsync)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+	dbio_prep(sqe, write, dev, 0, len, pos, 0);
+	if (dsync)
+		sqe->rw_flags = RWF_DSYNC;
+	if (io_uring_submit(ring) != 1)
+		fail("submit", -EIO);
+}
+
+static const char *outcome(struct io_uring *ring, int dev, const void *map, size_t len)
+{
+	struct io_uring_cqe *cqe;
+	int ret, res;
+	uint8_t *mem = dbio_mem(len);
+
+	ret = io_uring_wait_cqe(ring, &cqe);
+	if (ret)
+		fail("wait", ret);
+	res = cqe->res;
+	io_uring_cqe_seen(ring, cqe);
+	if (res < 0)
+		return strerrorname_np(-res);
+	ret = dbio_pread(dev, mem, len, pos);
+	if (ret)
+		fail("plain read", ret);
+	return res == (int)len && !memcmp(mem, map, len) ? "right" : "wrong";
+}
+
 int main(int argc, char **argv)
 {
 	struct dmabuf_test_create create = { .fd_flags = O_RDWR | O_CLOEXEC };
 	bool write, first = false, dsync = false;
-	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
 	struct io_uring ring;
-	uint8_t *mem, *map;
+	const char *how;
+	uint8_t *map;
 	int dev, ret, i;
+	pid_t child;
 	size_t len;
 
 	if (argc < 6)
@@ -69,6 +111,8 @@ int main(int argc, char **argv)
 		revoked |= !strcmp(argv[i], "revoke");
 		first |= !strcmp(argv[i], "first");
 		dsync |= !strcmp(argv[i], "dsync");
+		if (!strncmp(argv[i], "hold=", 5))
+			hold = strtoul(argv[i] + 5, NULL, 0);
 		if (!strncmp(argv[i], "pos=", 4))
 			pos = strtoull(argv[i] + 4, NULL, 0);
 	}
@@ -78,7 +122,6 @@ int main(int argc, char **argv)
 	if (test_dev < 0 || dev < 0 || ioctl(test_dev, DMABUF_TEST_CREATE, &create))
 		fail("setup", -errno);
 	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, create.fd, 0);
-	mem = dbio_mem(len);
 	ret = dbio_ring(&ring, 4, 0, 1);
 	if (!ret)
 		ret = dbio_register(&ring, 0, create.fd, dev);
@@ -88,12 +131,7 @@ int main(int argc, char **argv)
 	if (first)
 		take_away(create.fd);
 
-	sqe = io_uring_get_sqe(&ring);
-	dbio_prep(sqe, write, dev, 0, len, pos, 0);
-	if (dsync)
-		sqe->rw_flags = RWF_DSYNC;
-	if (io_uring_submit(&ring) != 1)
-		fail("submit", -EIO);
+	submit(&ring, write, dev, len, dsync);
 	if (!first) {
 		usleep(300000);
 		if (!io_uring_peek_cqe(&ring, &cqe))
@@ -102,21 +140,19 @@ int main(int argc, char **argv)
 	}
 
 	fflush(stdout);
-	if (!fork()) {
+	child = fork();
+	if (!child) {
 		execvp(argv[i + 1], argv + i + 1);
 		_exit(127);
 	}
-	wait(&ret);
-	ret = io_uring_wait_cqe(&ring, &cqe);
-	if (ret)
-		fail("wait", ret);
-	if (cqe->res < 0) {
-		puts(strerrorname_np(-cqe->res));
-		return 1;
+	waitpid(child, &ret, 0);
+	how = outcome(&ring, dev, map, len);
+	if (hold) {
+		printf("%s, then ", how);
+		waitpid(holder, &ret, 0);
+		submit(&ring, write, dev, len, dsync);
+		how = outcome(&ring, dev, map, len);
 	}
-	ret = dbio_pread(dev, mem, len, pos);
-	if (ret)
-		fail("plain read", ret);
-	puts(cqe->res == (int)len && !memcmp(mem, map, len) ? "right" : "wrong");
-	return 0;
+	puts(how);
+	return strcmp(how, "right") && strcmp(how, "wrong");
 }

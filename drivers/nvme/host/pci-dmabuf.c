@@ -60,14 +60,15 @@ static void *nvme_dmabuf_create_prps(struct dma_buf_io_leaf *leaf,
 	    div_u64(size, nr_ranges) >= sgl_threshold)
 		return NULL;
 
-	prps = kvzalloc_flex(*prps, lists, nr_lists, GFP_KERNEL);
+	prps = kvzalloc_flex(*prps, lists, nr_lists, GFP_KERNEL_ACCOUNT);
 	if (!prps)
 		return ERR_PTR(-ENOMEM);
 	prps->nr_lists = nr_lists;
 	for (i = 0; i < nr_lists; i++) {
 		prps->lists[i].entries =
 			dma_alloc_coherent(leaf->dev, NVME_CTRL_PAGE_SIZE,
-					   &prps->lists[i].dma, GFP_KERNEL);
+					   &prps->lists[i].dma,
+					   GFP_KERNEL_ACCOUNT);
 		if (!prps->lists[i].entries) {
 			nvme_dmabuf_destroy_prps(leaf, prps);
 			return ERR_PTR(-ENOMEM);
