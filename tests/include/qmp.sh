@@ -24,6 +24,12 @@ qmp()
 	return 1
 }
 
+# iops MEMBER N: what the emulated disk does in a second; 0: all it can
+iops()
+{
+	qmp "{\"execute\":\"block_set_io_throttle\",\"arguments\":{\"device\":\"drive$1.0\",\"bps\":0,\"bps_rd\":0,\"bps_wr\":0,\"iops\":$2,\"iops_rd\":0,\"iops_wr\":0}}"
+}
+
 # hmp COMMAND: the same for the human monitor
 hmp()
 {

@@ -486,11 +486,10 @@ fault_subsystem_reset()
 	TIMES=''
 }
 
-# throttle MEMBER IOPS: what the emulated disk does in a second; 0: all it can
+# throttle MEMBER IOPS
 throttle()
 {
-	qmp "{\"execute\":\"block_set_io_throttle\",\"arguments\":{\"device\":\"drive$1.0\",\"bps\":0,\"bps_rd\":0,\"bps_wr\":0,\"iops\":$2,\"iops_rd\":0,\"iops_wr\":0}}" >/tmp/m.cmd ||
-		note "throttle: $(cat /tmp/m.cmd)"
+	iops "$1" "$2" >/tmp/m.cmd || note "throttle: $(cat /tmp/m.cmd)"
 }
 
 fault_timeout()
