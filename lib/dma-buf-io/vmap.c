@@ -174,6 +174,25 @@ static void dma_buf_io_cpu_done(struct dma_buf_io_cpu_queue *queue,
 	bio->bi_end_io(bio);
 }
 
+/* The lock of the queue is held. */
+static void dma_buf_io_cpu_queue_work(struct dma_buf_io_cpu_queue *queue)
+{
+	/* the bios hold the ctx, the work may outlive them */
+	kref_get(&queue->ctx->ref);
+	if (!queue_work(dma_buf_io_cpu_wq, &queue->work))
+		dma_buf_io_ctx_put(queue->ctx);
+}
+
+/* An access that was begun for a bio that had been given up has to be ended. */
+static void dma_buf_io_cpu_owe(struct dma_buf_io_cpu_queue *queue,
+			       enum dma_data_direction dir)
+{
+	spin_lock_irq(&queue->lock);
+	queue->owed[dir == DMA_TO_DEVICE ? READ : WRITE]++;
+	dma_buf_io_cpu_queue_work(queue);
+	spin_unlock_irq(&queue->lock);
+}
+
 /*
  * One call of the exporter, for @bio or, if that is NULL, for one that has been
  * given up.  The lock of the queue is held, but not during the call.
@@ -203,7 +222,7 @@ static void dma_buf_io_cpu_call(struct dma_buf_io_cpu_queue *queue,
 	if (bio)
 		dma_buf_io_cpu_done(queue, bio, ret);
 	else if (queue->begins && !ret)
-		dma_buf_end_cpu_access(ctx->dmabuf, dir);
+		dma_buf_io_cpu_owe(&ctx->cpu_end, dir);
 	spin_lock_irq(&queue->lock);
 }
 
@@ -282,10 +301,7 @@ static void dma_buf_io_cpu_queue_bio(struct dma_buf_io_cpu_queue *queue,
 	stuck = queue->stuck;
 	if (!stuck) {
 		bio_list_add(&queue->bios, bio);
-		/* the bios hold the ctx, the work may outlive them */
-		kref_get(&queue->ctx->ref);
-		if (!queue_work(dma_buf_io_cpu_wq, &queue->work))
-			dma_buf_io_ctx_put(queue->ctx);
+		dma_buf_io_cpu_queue_work(queue);
 		if (!timer_pending(&queue->timer))
 			mod_timer(&queue->timer,
 				  jiffies + dma_buf_io_park_timeout());
