@@ -4,9 +4,9 @@
  *
  * Reads of healthy chunks are cloned and sent on.  Everything else goes through
  * the stripe cache, which copies to and from the CPU's mapping of the dma-buf.
- * The exporter is told before and after.  That may wait for it, so it is done in
- * the context of the submitter or in a worker of the registration, and neither
- * in raid5d nor where a stripe is held: other users' I/O depends on those.
+ * The exporter is told before and after.  That may wait for it, for a bounded time,
+ * so it is neither done in raid5d nor where a stripe is held: other users' I/O
+ * depends on those.
  */
 #include <linux/dma-buf-io.h>
 #include <linux/highmem.h>
@@ -60,7 +60,8 @@ unsigned int raid5_dmabuf_max_sectors(struct r5conf *conf, struct bio *bio,
 
 /*
  * Get the data of @bio ready for the stripe cache.  False if that is not
- * possible: then it has been ended.  May wait for the exporter.
+ * possible: then it has been ended.  Waits for the exporter, but not for ever: the
+ * submitter holds what a suspension of the array waits for.
  */
 bool raid5_dmabuf_begin(struct bio *bio)
 {
