@@ -2,30 +2,58 @@
 /*
  * Run a command while a dma-buf is registered for some devices, all in one ring.
  *
- *	hold [-b KIND] [-n TIMES] [-i] [-u] DEVICE... -- COMMAND...
+ *	hold [-b KIND] [-f PCI-DEVICE] [-n TIMES] [-i] [-u] DEVICE... -- COMMAND...
  *
  * -n: the same dma-buf TIMES for each device. -i: after the command, read from
- * each device through the dma-buf. -u: in the end, empty the slots one by one. Prints the errno name of what fails and exits
- * with 1; otherwise exits as the command did.
+ * each device through the dma-buf. -u: in the end, empty the slots one by one, and
+ * run the command again, with EMPTIED in its environment. -f: mappings for this device
+ * fail with EINVAL. Prints the errno name of what fails and exits with 1; otherwise
+ * exits as the command did.
  */
 #include "dbio.h"
 #include <sys/wait.h>
 
 #define SIZE	(1u << 20)
 
+static int run(char **command)
+{
+	pid_t pid;
+	int status;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		execvp(command[0], command);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static int fail_maps(int dmabuf, const char *device)
+{
+	struct dmabuf_test_op op = { .dmabuf_fd = dmabuf, .op = DMABUF_TEST_FAIL_MAPS,
+				     .arg = DMABUF_TEST_FAIL(1u << 20, EINVAL) };
+	int fd = open(DMABUF_TEST_DEVICE, O_RDWR | O_CLOEXEC);
+
+	snprintf(op.device, sizeof(op.device), "%s", device);
+	return fd < 0 || ioctl(fd, DMABUF_TEST_OP, &op) ? -errno : 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int times = 1, slot = 0, i;
-	const char *kind = "udmabuf";
+	const char *kind = "udmabuf", *fails = NULL;
 	int opt, ret, status, first, fds[64];
 	bool io = false, empty = false;
 	struct io_uring ring;
 	struct dbio_buf buf;
-	pid_t pid;
 
-	while ((opt = getopt(argc, argv, "+b:n:iu")) != -1) {
+	while ((opt = getopt(argc, argv, "+b:f:n:iu")) != -1) {
 		if (opt == 'b')
 			kind = optarg;
+		else if (opt == 'f')
+			fails = optarg;
 		else if (opt == 'n')
 			times = atoi(optarg);
 		else if (opt == 'i')
@@ -38,6 +66,8 @@ int main(int argc, char **argv)
 	ret = dbio_buf_create(&buf, kind, strcmp(kind, "udmabuf-huge") ? SIZE : 2 * SIZE);
 	if (!ret)
 		ret = dbio_ring(&ring, 8, 0, 256);
+	if (!ret && fails)
+		ret = fail_maps(buf.fd, fails);
 	first = optind;
 	for (; optind < argc && strcmp(argv[optind], "--"); optind++) {
 		int fd = open(argv[optind], O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -51,13 +81,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		execvp(argv[optind + 1], argv + optind + 1);
-		_exit(127);
-	}
-	waitpid(pid, &status, 0);
+	status = run(argv + optind + 1);
 	for (i = 0; io && i < slot; i++) {
 		ret = dbio_io(&ring, false, fds[i / times], 0, SIZE, 0, i, false);
 		if (ret != SIZE) {
@@ -72,5 +96,9 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+	if (empty) {
+		setenv("EMPTIED", "1", 1);
+		status = run(argv + optind + 1) ?: status;
+	}
+	return status;
 }

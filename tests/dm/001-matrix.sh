@@ -21,6 +21,7 @@ for chunk in 4 64 512 1024; do
 	stripe st $((chunk * 2)) /dev/member/0 /dev/member/1 /dev/member/2 /dev/member/3
 	at=$((chunk * 1024 * 9)),$((chunk * 1024 * 64)),$((size * 2))
 	tap stripe-${chunk}K $matrix /dev/mapper/st buffer=$all at=$at quick
+	tap stripe-${chunk}K $matrix /dev/mapper/st ring=fixed-file,defer-taskrun,sqpoll,iopoll brief
 	dmsetup remove st
 done
 # chunks that are neighbours on the disk and in the buffer, but meet inside a page
@@ -28,13 +29,14 @@ stripe st 8 /dev/member/0
 tap "stripe of one" $matrix /dev/mapper/st quick
 dmsetup remove st
 stripe st 128 /dev/member/0 /dev/member/1 /dev/member/2 /dev/member/3
-tap stripe-64K $matrix /dev/mapper/st ring=fixed-file,defer-taskrun,sqpoll,iopoll quick
+tap "stripe-64K, every phase" $matrix /dev/mapper/st
 dmsetup remove st
 
 linear l0 /dev/member/0 /dev/member/1
 linear l1 /dev/member/2 /dev/member/3
 stripe st 128 /dev/mapper/l0 /dev/mapper/l1
 tap nested $matrix /dev/mapper/st buffer=$all ring=plain,iopoll at=$((size * 2)),$((65536 * 7)) quick
+tap nested $matrix /dev/mapper/st ring=fixed-file,defer-taskrun,sqpoll quick
 same "nothing attached afterwards" "$(wait_detached)" 0
 dmsetup remove st
 dmsetup remove l0

@@ -6,6 +6,7 @@
 # For each registration, one attachment for each NVMe controller that its I/O
 # reaches, whatever the shape of the table; none after that.
 . /tests/include/tap.sh
+. /tests/include/md.sh
 
 hold=/tests-bin/data/hold
 
@@ -79,8 +80,16 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 same "a device removed right after its user exited" $removed 10
 
-# an emptied slot has let go of the device, too
+# an emptied slot has let go of the device and of the buffer, too
 stripe st 128 "$(n 0n0)" "$(n 1n0)"
-check "slots emptied" $hold -u -n 4 /dev/mapper/st -- true
+same "attached, then emptied slots" "$($hold -u -n 2 /dev/mapper/st -- \
+	sh -c '. /tests/include/tap.sh; if [ -n "$EMPTIED" ]; then wait_detached; else attachments; fi' | tr '\n' ' ')" "4 0 "
 check "the device removed after that" dmsetup remove st
+
+# fails half-way: the exporter will not map the buffer for the last one
+stripe st 128 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)"
+same "one mapping fails: errno" "$($hold -b test -f "$(pci "$(n 2n0)")" /dev/mapper/st -- true)" EINVAL
+same "one mapping fails: none attached" "$(wait_detached)" 0
+check "the others do not" $hold -b test -f "$(pci "$(n 3n0)")" -i /dev/mapper/st -- true
+dmsetup remove st
 done_testing

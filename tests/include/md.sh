@@ -153,6 +153,31 @@ inject()
 	fi
 }
 
+place()
+{
+	echo $((($(sectors "/dev/$1") >> 11) - 1 - $2 << 20))
+}
+
+# seeded TEXT ARRAY SEED: write a megabyte near the end, at a place for each seed
+seeded()
+{
+	same "$1: written" "$(/tests-bin/data/io write "/dev/$2" "$(place "$2" "$3")" 1048576 "$3")" ok
+}
+
+# unharmed TEXT ARRAY SEED...: it is what is read there, plainly and otherwise
+unharmed()
+{
+	local text=$1 name=$2 seed
+
+	shift 2
+	for seed in "$@"; do
+		same "$text: what was written then, plainly" \
+			"$(/tests-bin/data/io -p read "/dev/$name" "$(place "$name" "$seed")" 1048576 "$seed")" ok
+		same "$text: what was written then" \
+			"$(/tests-bin/data/io read "/dev/$name" "$(place "$name" "$seed")" 1048576 "$seed")" ok
+	done
+}
+
 # lives TEXT NAME DEVICE [OPTIONS of matrix]: data on a redundant array that is
 # whole, without the member DEVICE, while that is rebuilt, and after it came
 # back to a bitmap. BUFFERS: kinds of buffer, the first alone after a fault.
@@ -163,11 +188,13 @@ lives()
 	shift 3
 	n=$(members "$name" | grep -c .)
 	tap "$text" /tests-bin/data/matrix "/dev/$name" quick buffer="$all" "$@"
-	set -- buffer="${all%%,*}" "$@"
+	# what is written in each state is for unharmed()
+	set -- buffer="${all%%,*}" keep=$((8 << 20)) "$@"
 	sound "$text" "$name" "$n"
 
 	fail "$name" "$dev"
 	tap "$text, a member failed" /tests-bin/data/matrix "/dev/$name" brief "$@"
+	seeded "$text, a member failed" "$name" 1
 
 	# slow enough to be under way all the time
 	md_speed "$name" 1000
@@ -176,14 +203,18 @@ lives()
 	wait_sync "$name" recover
 	tap "$text, rebuilding" /tests-bin/data/matrix "/dev/$name" brief "$@"
 	same "$text, rebuilding: still" "$(md "$name" sync_action)" recover
+	seeded "$text, rebuilding" "$name" 2
 	md_speed "$name" 1000000
 	sound "$text, rebuilt" "$name" "$n"
+	unharmed "$text, rebuilt" "$name" 1 2
 
 	mdadm --quiet --grow "/dev/$name" --bitmap=internal
 	fail "$name" "$dev"
 	tap "$text, failed with a bitmap" /tests-bin/data/matrix "/dev/$name" brief "$@"
+	seeded "$text, failed with a bitmap" "$name" 3
 	mdadm --quiet "/dev/$name" --re-add "$dev"
 	sound "$text, added again" "$name" "$n"
+	unharmed "$text, added again" "$name" 3
 	tap "$text, added again" /tests-bin/data/matrix "/dev/$name" brief "$@"
 	sound "$text, in the end" "$name" "$n"
 }

@@ -34,7 +34,7 @@ truncate -s 64M /tmp/file
 loop=$(losetup -f)
 losetup "$loop" /tmp/file
 
-for level in linear raid0 raid1 raid10; do
+for level in linear raid0 raid1 raid10 raid4 raid5; do
 	array md0 $level -- $m0 $m1 /dev/vda
 	refused "$level with a virtio member" /dev/md0 EOPNOTSUPP 'vda: the driver has no dma-buf support'
 	stop md0 $m0 $m1 /dev/vda

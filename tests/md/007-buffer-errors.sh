@@ -41,6 +41,14 @@ unread "raid1"
 trouble "raid1" $m1 2
 stop md0 $m0 $m1
 
+array md0 raid1 --failfast -- $m0 $m1
+trouble "raid1, failfast alone" $m0 2
+stop md0 $m0 $m1
+
+array md0 raid1 -- $m0 --write-mostly $m1
+trouble "raid1, write-mostly alone" $m1 2
+stop md0 $m0 $m1
+
 array md0 raid1 --bitmap=internal -- $m0 $m1 $m2
 trouble "raid1 of 3, bitmap" $m0 2
 stop md0 $m0 $m1 $m2
@@ -57,6 +65,14 @@ stop md0 $m0 $m1
 array md0 raid10 --chunk=64 -- $m0 $m1 $m2 $m3
 unread "raid10"
 trouble "raid10" $m2 2
+stop md0 $m0 $m1 $m2 $m3
+
+array md0 raid10 --chunk=64 --bitmap=internal -- $m0 $m1 $m2 $m3
+trouble "raid10, bitmap" $m1 2
+stop md0 $m0 $m1 $m2 $m3
+
+array md0 raid10 --chunk=64 --failfast -- $m0 $m1 $m2 $m3
+trouble "raid10, failfast" $m3 2
 stop md0 $m0 $m1 $m2 $m3
 
 array md0 raid10 --layout=f2 --chunk=64 --bitmap=internal --failfast -- $m0 $m1 $m2

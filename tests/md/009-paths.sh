@@ -41,8 +41,9 @@ seen()
 # paths TEXT WRITTEN READ MEMBER...: bytes wanted on each member; "any": LEN in sum
 paths()
 {
-	local text=$1 op wanted got commands ordinary
+	local text=$1 op wanted got commands ordinary copied
 
+	copied=$(cat /sys/kernel/debug/dma_buf_io/copied_bytes)
 	for op in write read; do
 		[ $op = write ] && wanted=$2 || wanted=$3
 		ordinary=$(seen memory $op)
@@ -61,6 +62,8 @@ paths()
 			not_ok "$text, $op: commands ($commands, ordinary ${ordinary##* })"
 		fi
 	done
+	same "$text: bytes copied by the CPU" \
+		$(($(cat /sys/kernel/debug/dma_buf_io/copied_bytes) - copied)) 0
 }
 
 quarter=$((LEN / 4))

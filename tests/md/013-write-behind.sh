@@ -39,6 +39,22 @@ same "until then" "$(cat /tmp/write)" ok
 same "it is what is there" "$($io -p read /dev/md0 1048576 65536 3)" ok
 sound "written behind" md0 2
 
+# A read that is sent on to it meanwhile waits, and nothing else does.
+dmsetup suspend behind
+same "acknowledged once more" "$(timeout 20 $io -p write /dev/md0 1048576 65536 5)" ok
+inject "$(disk $m/0)" READ BUFFER
+$io read /dev/md0 1048576 65536 5 >/tmp/read &
+sleep 1
+$io -p write /dev/md0 2097152 65536 1 >/tmp/other &
+sleep 3
+same "a read for the other member is held back" "$(cat /tmp/read)" ""
+same "other writes go on" "$(cat /tmp/other)" ok
+dmsetup resume behind
+wait
+inject "$(disk $m/0)" none
+same "it has read what was written behind" "$(cat /tmp/read)" ok
+sound "read and written behind" md0 2
+
 # A buffer that is freed when the write has been acknowledged.
 dmsetup suspend behind
 dev=$(disk /dev/mapper/behind)

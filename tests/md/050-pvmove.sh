@@ -20,14 +20,34 @@ matrix=/tests-bin/data/matrix
 
 vgcreate -qq vg $m/0 $m/1 >/dev/null 2>&1
 lvcreate -qq -y -n lv vg -l 20 $m/0 >/dev/null 2>&1
+# what the load does not touch
+io=/tests-bin/data/io
+kept=$((72 << 20)) keep=$((8 << 20))
+same "before the move: written" "$($io write /dev/vg/lv $kept 4194304 1)" ok
 (
-	tap "while moved" $matrix /dev/vg/lv quick ring=plain,fixed-file buffer=udmabuf,test
+	TAP_N=0 TAP_FAILED=0
+	tap "while moved" $matrix /dev/vg/lv quick keep=$keep ring=plain,fixed-file buffer=udmabuf,test
 	done_testing
 ) >/tmp/moved &
 sleep 1
-pvmove -qq -i 1 $m/0 $m/1 >/tmp/pvmove 2>&1
+pvmove -qq -i 1 $m/0 $m/1 >/tmp/pvmove 2>&1 &
+mover=$!
+# its target is in the table now, and the load goes on
+i=0
+until dmsetup table vg-pvmove0 2>/dev/null | grep -q mirror || [ $i -ge 200 ]; do
+	i=$((i + 1))
+	sleep 0.02
+done
+check "pvmove: under way" dmsetup table vg-pvmove0
+check "pvmove: the load is, too" [ ! -s /tmp/moved ]
+same "while moved: written" "$($io write /dev/vg/lv $((kept + 4194304)) 4194304 2)" ok
+wait $mover
 same "pvmove: done" "$?" 0
 wait
+for at in "$kept 4194304 1" "$((kept + 4194304)) 4194304 2"; do
+	same "moved: what was there, plainly" "$($io -p read /dev/vg/lv $at)" ok
+	same "moved: what was there" "$($io read /dev/vg/lv $at)" ok
+done
 tap "pvmove" cat /tmp/moved
 tap "moved" $matrix /dev/vg/lv quick
 same "moved: to where" "$(dmsetup deps -o devname vg-lv | grep -o 'nvme[0-9]*n1')" "$(disk $m/1)"
