@@ -49,6 +49,7 @@ check "removing it" dmsetup remove s
 check "md" mdadm --create /dev/md0 --run --assume-clean --quiet -l1 -n2 -e1.2 --bitmap=none /dev/member/0 /dev/member/1
 check "direct I/O round trip through it" round_trip /dev/md0
 check "stopping it" mdadm --stop --quiet /dev/md0
+check "a strict IOMMU" same "$(sort -u /sys/kernel/iommu_groups/*/type)" DMA
 check "LVM: a volume group" vgcreate -q vg /dev/member/2 /dev/member/2n1
 check "LVM: a volume" lvcreate -q -y -i2 -L 32M -n lv vg
 check "direct I/O round trip through it" round_trip /dev/vg/lv

@@ -62,6 +62,37 @@ vm 98 "a panic" --timeout 60 -- sh -c 'echo c >/proc/sysrq-trigger; sleep 100'
 check "it is shown" grep -q 'sysrq triggered crash' "$dir/err"
 vm 99 "an unknown option" --no-such-option -- true
 
+# what the kernel says when something is wrong, and when nothing is
+# shellcheck source=/dev/null
+. "$ROOT/tests/include/complaints.sh"
+while IFS= read -r line; do
+	rc=0
+	grep -qE "$COMPLAINTS" <<<"$line" || rc=$?
+	result $rc 0 "a complaint: ${line%%[+:(]*}"
+done <<'EOF'
+kernel BUG at block/blk-mq.c:100!
+BUG: KASAN: slab-use-after-free in nvme_map_data+0x10/0x20
+BUG: sleeping function called from invalid context at kernel/locking/mutex.c:100
+WARNING: possible circular locking dependency detected
+possible recursive locking detected
+INFO: task md0_raid1:62 blocked for more than 61 seconds.
+kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
+DMAR: [DMA Write NO_PASID] Request device [00:02.0] fault addr 0x1000 [fault reason 0x05] PTE Write access is not set
+DMA-API: nvme 0000:00:02.0: device driver has pending DMA allocations while released from device
+rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+nvme nvme0: I/O tag 1 (1001) opcode 0x2 (Read) QID 1 timeout, aborting
+UBSAN: shift-out-of-bounds in block/blk-core.c:100:2
+EOF
+rc=0
+grep -qE "$COMPLAINTS" <<<'nvme nvme0: 2/0/0 default/read/poll queues' || rc=$?
+result $rc 1 "no complaint"
+
+vm 0 "--iommu lazy" --iommu lazy -- sh -c '[ "$(sort -u /sys/kernel/iommu_groups/*/type)" = DMA-FQ ]'
+vm 0 "--iommu off" --iommu off -- sh -c '! ls -d /sys/kernel/iommu_groups/*/type'
+vm 0 "--smp, --mem" --smp 1 --mem 512M -- \
+	sh -c '[ "$(nproc)" = 1 ] && [ "$(awk "/MemTotal/ { print \$2 }" /proc/meminfo)" -lt 524288 ]'
+vm 0 "--mdts" --mdts 7 -- grep -qx 512 /sys/block/nvme0n1/queue/max_hw_dmabuf_sectors_kb
+
 scratch="$(bash -c '. "$ROOT/scripts/lib.sh"; scratch_base')/dmabuf-stack-vm"
 "$RIG" --kernel "$RIG_KERNEL" --members 1 --timeout 60 -- sleep 50 2>"$dir/err" &
 rig=$!

@@ -66,7 +66,7 @@ TEST_F(errors, abi)
 
 TEST_F(errors, register_fds)
 {
-	int memfd = memfd_create("x", 0), closed = dup(memfd), buffered;
+	int memfd = memfd_create("x", 0), closed = dup(memfd), buffered, direct;
 
 	close(closed);
 	EXPECT_EQ(REGISTER(.dmabuf_fd = memfd), -EINVAL);
@@ -77,6 +77,12 @@ TEST_F(errors, register_fds)
 	EXPECT_EQ(REGISTER(.target_fd = self->buf.fd), -EOPNOTSUPP);
 	EXPECT_EQ(REGISTER(.target_fd = self->ring.ring_fd), -EOPNOTSUPP);
 	EXPECT_EQ(REGISTER(.target_fd = memfd), -EOPNOTSUPP);
+	/* direct I/O alone does not make it a device */
+	direct = open("/tmp/direct", O_RDWR | O_CREAT | O_DIRECT, 0600);
+	ASSERT_GE(direct, 0);
+	ASSERT_EQ(ftruncate(direct, SIZE), 0);
+	EXPECT_EQ(REGISTER(.target_fd = direct), -EOPNOTSUPP);
+	close(direct);
 	buffered = open(device, O_RDWR);
 	ASSERT_GE(buffered, 0);
 	EXPECT_EQ(REGISTER(.target_fd = buffered), -EINVAL);
@@ -257,7 +263,8 @@ TEST_F(errors, other_opcodes)
 	struct iovec iov = { .iov_base = NULL, .iov_len = 4096 };
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
-	int sv[2], op;
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int sv[2], op, udp;
 
 	ASSERT_EQ(REGISTER(), 1);
 	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
@@ -291,6 +298,26 @@ TEST_F(errors, other_opcodes)
 	}
 	close(sv[0]);
 	close(sv[1]);
+
+	/* where there is zero copy; the debug kernel has such sockets */
+	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	if (udp < 0)
+		return;
+	for (unsigned int i = 0; i < 2; i++) {
+		sqe = io_uring_get_sqe(&self->ring);
+		if (i)
+			io_uring_prep_rw(IORING_OP_SENDMSG_ZC, sqe, udp, &msg, 1, 0);
+		else
+			io_uring_prep_rw(IORING_OP_SEND_ZC, sqe, udp, NULL, 4096, 0);
+		sqe->ioprio = IORING_RECVSEND_FIXED_BUF;
+		sqe->buf_index = 0;
+		ASSERT_EQ(io_uring_submit(&self->ring), 1);
+		ASSERT_EQ(io_uring_wait_cqe(&self->ring, &cqe), 0);
+		EXPECT_EQ(cqe->res, i ? -EOPNOTSUPP : -EFAULT);
+		EXPECT_FALSE(cqe->flags & IORING_CQE_F_MORE);
+		io_uring_cqe_seen(&self->ring, cqe);
+	}
+	close(udp);
 }
 
 TEST_F(errors, clone)
