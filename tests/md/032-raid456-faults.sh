@@ -61,8 +61,9 @@ sound "revoked" md0 3
 # stripes and after them: no longer than it may.
 suspended()
 {
-	local start=$(cut -d. -f1 /proc/uptime)
+	local start
 
+	start=$(cut -d. -f1 /proc/uptime)
 	echo 1 >/sys/block/md0/md/group_thread_cnt
 	dd if=/dev/md0 of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null
 	echo 0 >/sys/block/md0/md/group_thread_cnt
