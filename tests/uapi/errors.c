@@ -263,8 +263,7 @@ TEST_F(errors, other_opcodes)
 	struct iovec iov = { .iov_base = NULL, .iov_len = 4096 };
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int sv[2], op, udp;
+	int sv[2], op;
 
 	ASSERT_EQ(REGISTER(), 1);
 	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
@@ -298,26 +297,6 @@ TEST_F(errors, other_opcodes)
 	}
 	close(sv[0]);
 	close(sv[1]);
-
-	/* where there is zero copy; the debug kernel has such sockets */
-	udp = socket(AF_INET, SOCK_DGRAM, 0);
-	if (udp < 0)
-		return;
-	for (unsigned int i = 0; i < 2; i++) {
-		sqe = io_uring_get_sqe(&self->ring);
-		if (i)
-			io_uring_prep_rw(IORING_OP_SENDMSG_ZC, sqe, udp, &msg, 1, 0);
-		else
-			io_uring_prep_rw(IORING_OP_SEND_ZC, sqe, udp, NULL, 4096, 0);
-		sqe->ioprio = IORING_RECVSEND_FIXED_BUF;
-		sqe->buf_index = 0;
-		ASSERT_EQ(io_uring_submit(&self->ring), 1);
-		ASSERT_EQ(io_uring_wait_cqe(&self->ring, &cqe), 0);
-		EXPECT_EQ(cqe->res, i ? -EOPNOTSUPP : -EFAULT);
-		EXPECT_FALSE(cqe->flags & IORING_CQE_F_MORE);
-		io_uring_cqe_seen(&self->ring, cqe);
-	}
-	close(udp);
 }
 
 TEST_F(errors, clone)
