@@ -153,6 +153,7 @@ inject()
 	fi
 }
 
+# place ARRAY SEED: where seeded() writes; lives() keeps the load away from there
 place()
 {
 	echo $((($(sectors "/dev/$1") >> 11) - 1 - $2 << 20))
