@@ -37,6 +37,8 @@
  * @maps: mappings made so far
  * @moves: moves made so far
  * @worst_wait: the longest wait for importers, in ns
+ * @area: where the kernel may see it, if it may
+ * @accesses: of the CPU, begun and not ended: only then is something in @area
  *
  * All but @nr_pages and @flags is protected by the reservation lock.
  * &dma_buf_attachment.priv is the table of the attachment's one mapping, if it
@@ -53,6 +55,8 @@ struct dmabuf_test_buf {
 	u64		maps;
 	u64		moves;
 	u64		worst_wait;
+	struct vm_struct *area;
+	unsigned int	accesses;
 };
 
 static void dmabuf_test_free_pages(struct page **pages, unsigned long nr)
@@ -184,32 +188,67 @@ static void dmabuf_test_release(struct dma_buf *dmabuf)
 	kfree(buf);
 }
 
+/* Whoever copies outside of the brackets meets a fault. */
+static int dmabuf_test_show(struct dmabuf_test_buf *buf)
+{
+	unsigned long start;
+
+	if (!buf->area || !buf->accesses)
+		return 0;
+	start = (unsigned long)buf->area->addr;
+	return vm_area_map_pages(buf->area, start,
+				 start + buf->nr_pages * PAGE_SIZE, buf->pages);
+}
+
+static void dmabuf_test_hide(struct dmabuf_test_buf *buf)
+{
+	unsigned long start;
+
+	if (!buf->area)
+		return;
+	start = (unsigned long)buf->area->addr;
+	vm_area_unmap_pages(buf->area, start,
+			    start + buf->nr_pages * PAGE_SIZE);
+}
+
 static int dmabuf_test_begin_cpu_access(struct dma_buf *dmabuf,
 					enum dma_data_direction dir)
 {
+	struct dmabuf_test_buf *buf = dmabuf->priv;
 	struct dma_buf_attachment *attach;
 	int ret;
 
 	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
 	if (ret)
 		return ret;
+	if (!buf->accesses++)
+		ret = dmabuf_test_show(buf);
+	if (ret) {
+		buf->accesses--;
+		goto unlock;
+	}
 	list_for_each_entry(attach, &dmabuf->attachments, node)
 		if (attach->priv)
 			dma_sync_sgtable_for_cpu(attach->dev, attach->priv,
 						 dir);
+unlock:
 	dma_resv_unlock(dmabuf->resv);
-	return 0;
+	return ret;
 }
 
 static int dmabuf_test_end_cpu_access(struct dma_buf *dmabuf,
 				      enum dma_data_direction dir)
 {
+	struct dmabuf_test_buf *buf = dmabuf->priv;
 	struct dma_buf_attachment *attach;
 	int ret;
 
 	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
 	if (ret)
 		return ret;
+	/* user space need not be so careful */
+	if (buf->accesses && !--buf->accesses)
+		dmabuf_test_hide(buf);
 	list_for_each_entry(attach, &dmabuf->attachments, node)
 		if (attach->priv)
 			dma_sync_sgtable_for_device(attach->dev, attach->priv,
@@ -251,17 +290,28 @@ static int dmabuf_test_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 static int dmabuf_test_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct dmabuf_test_buf *buf = dmabuf->priv;
-	void *addr = vmap(buf->pages, buf->nr_pages, VM_MAP, PAGE_KERNEL);
+	int ret;
 
-	if (!addr)
+	buf->area = get_vm_area(buf->nr_pages * PAGE_SIZE, VM_SPARSE);
+	if (!buf->area)
 		return -ENOMEM;
-	iosys_map_set_vaddr(map, addr);
+	ret = dmabuf_test_show(buf);
+	if (ret) {
+		free_vm_area(buf->area);
+		buf->area = NULL;
+		return ret;
+	}
+	iosys_map_set_vaddr(map, buf->area->addr);
 	return 0;
 }
 
 static void dmabuf_test_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	vunmap(map->vaddr);
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+
+	dmabuf_test_hide(buf);
+	free_vm_area(buf->area);
+	buf->area = NULL;
 }
 
 static const struct dma_buf_ops dmabuf_test_ops = {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Scenarios with media errors on mirrors, each summed up in a few lines; source
-# tap.sh and md.sh first. KIND is that of the buffer, see dbio.h.
+# Scenarios with media errors on redundant arrays, each summed up in a few lines;
+# source tap.sh and md.sh first. KIND is that of the buffer, see dbio.h.
 
 io=/tests-bin/data/io
 POS=1048576
@@ -8,10 +8,18 @@ LEN=131072
 m0=/dev/member/0
 m1=/dev/member/1
 
+# DEVS: the members of the array, of which SHARE have data of their own. POS is at
+# the start of a stripe.
+mirrored()
+{
+	DEVS="$m0 $m1" SHARE=1
+}
+mirrored
+
 # where byte POS of the array is on a member
 sector()
 {
-	echo $(($(cat "/sys/block/md0/md/dev-$1/offset") + POS / 512))
+	echo $(($(cat "/sys/block/md0/md/dev-$1/offset") + POS / SHARE / 512))
 }
 
 # summary RESULT: of a scenario. Which member was read is a matter of taste.
@@ -32,6 +40,8 @@ read_from()
 {
 	local dev before=' '
 
+	# who opens it first makes the kernel look for partitions
+	$io -b "$1" read /dev/md0 $POS $LEN 1 >/dev/null
 	for dev in $(members md0); do
 		before="$before$dev:$(reads "$dev") "
 	done
@@ -44,13 +54,21 @@ read_from()
 	done
 }
 
-# each: scenario KIND, on a fresh array md0 of m0 and m1
+# What arrays with parity have written is in the stripe cache for a while: write
+# something else.
+forget()
+{
+	[ $SHARE = 1 ] || dd if=/dev/zero of=/dev/md0 bs=1M seek=16 count=16 oflag=direct 2>/dev/null
+}
+
+# each: scenario KIND, on a fresh array md0 of DEVS
 
 read_error()
 {
 	local dev
 
 	$io -b "$1" write /dev/md0 $POS $LEN 1 >/dev/null
+	forget
 	dev=$(read_from "$1")
 	inject "$dev" READ MEDIUM "$(sector "$dev")" 16
 	summary "$($io -b "$1" read /dev/md0 $POS $LEN 1)"
@@ -62,9 +80,13 @@ read_error()
 
 write_error()
 {
-	inject "$(disk $m1)" WRITE MEDIUM "$(sector "$(disk $m1)")" 16
+	local dev
+
+	dev=$(disk $m1)
+	[ $SHARE = 1 ] || dev=$(read_from "$1")
+	inject "$dev" WRITE MEDIUM "$(sector "$dev")" 16
 	summary "$($io -b "$1" write /dev/md0 $POS $LEN 1)"
-	inject "$(disk $m1)" none
+	inject "$dev" none
 	summary "$($io -b "$1" read /dev/md0 $POS $LEN 1) read"
 	summary "$($io -b "$1" write /dev/md0 $POS $LEN 2) again"
 	summary "$($io -p read /dev/md0 $POS $LEN 2) plainly"
@@ -93,16 +115,51 @@ both_read_error()
 	summary "$($io -b "$1" read /dev/md0 $POS $LEN 1) again"
 }
 
+# for arrays with parity: another member is not there
+degraded_read_error()
+{
+	local dev
+
+	$io -b "$1" write /dev/md0 $POS $LEN 1 >/dev/null
+	forget
+	dev=$(read_from "$1")
+	[ "$dev" = "$(disk $m0)" ] && fail md0 $m1 || fail md0 $m0
+	inject "$dev" READ MEDIUM "$(sector "$dev")" 16
+	summary "$($io -b "$1" read /dev/md0 $POS $LEN 1)"
+	inject "$dev" none
+	summary "$($io -b "$1" read /dev/md0 $POS $LEN 1) again"
+}
+
 # media SCENARIO KIND LEVEL [OPTIONS]: its summary. NO_LOG=1: no bad block log
 media()
 {
 	local scenario=$1 kind=$2 level=$3
 
 	shift 3
-	array md0 "$level" "$@" -- $m0 $m1 || return
+	# shellcheck disable=SC2086
+	array md0 "$level" "$@" -- $DEVS || return
+	# shellcheck disable=SC2086
 	case $NO_LOG in
-	1) stop md0 && mdadm --assemble --quiet --update=no-bbl /dev/md0 $m0 $m1 ;;
+	1) stop md0 && mdadm --assemble --quiet --update=no-bbl /dev/md0 $DEVS ;;
 	esac
 	$scenario "$kind" 2>&1
-	stop md0 $m0 $m1
+	# shellcheck disable=SC2086
+	stop md0 $DEVS
+}
+
+# compare SCENARIO LEVEL [OPTIONS]: with ordinary buffers and with a dma-buf. The
+# four reads and writes of most scenarios get or give the right data in the end.
+compare()
+{
+	local scenario=$1 text="$*${NO_LOG:+, no bad block log}" ordinary dmabuf
+
+	shift
+	ordinary=$(media "$scenario" memory "$@")
+	dmabuf=$(media "$scenario" udmabuf "$@")
+	diag "$ordinary"
+	same "$text" "$dmabuf" "$ordinary"
+	case $scenario in
+	both* | degraded*) ;;
+	*) same "$text: data" "$(echo "$dmabuf" | grep -c '^ok')" 4 ;;
+	esac
 }

@@ -6,29 +6,12 @@
 # vm: --qemu -device --qemu nvme,id=flaky,serial=flaky,drive=flaky,mdts=9
 # kernel: both
 #
-# Media errors on one member, with ordinary buffers and with a dma-buf: the array
+# Media errors on one member of a mirror, with ordinary buffers and with a dma-buf: the array
 # ends up the same. Errors are injected above the disk, where they last until
 # they are taken back, and by the emulated disk, once for each of two sectors.
 . /tests/include/tap.sh
 . /tests/include/md.sh
 . /tests/include/media.sh
-
-# compare SCENARIO LEVEL [OPTIONS]
-compare()
-{
-	local scenario=$1 ordinary dmabuf
-
-	shift
-	ordinary=$(media "$scenario" memory "$@")
-	dmabuf=$(media "$scenario" udmabuf "$@")
-	diag "$ordinary"
-	same "$scenario, $*${NO_LOG:+, no bad block log}" "$dmabuf" "$ordinary"
-	case $scenario in
-	both*) ;;
-	*) same "$scenario, $*${NO_LOG:+, no bad block log}: data" \
-		"$(echo "$dmabuf" | grep -c '^ok')" 4 ;;
-	esac
-}
 
 for level in raid1 "raid10 --chunk=512"; do
 	for scenario in read_error write_error both_write_error both_read_error; do
