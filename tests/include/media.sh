@@ -137,7 +137,7 @@ media()
 
 	shift 3
 	# shellcheck disable=SC2086
-	array md0 "$level" "$@" -- $DEVS || return
+	array md0 "$level" --size=32M "$@" -- $DEVS || return
 	# shellcheck disable=SC2086
 	case $NO_LOG in
 	1) stop md0 && mdadm --assemble --quiet --update=no-bbl /dev/md0 $DEVS ;;

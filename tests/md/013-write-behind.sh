@@ -27,6 +27,13 @@ writes()
 	awk '{ print $5 }' "/sys/block/$(disk $m/0)/stat"
 }
 
+# nor is the one of the resync, or of those writes, to be still on its way
+before=''
+until [ "$before" = "$(writes)" ]; do
+	before=$(writes)
+	sleep 2
+done
+
 dmsetup suspend behind
 same "acknowledged before it is everywhere" "$(timeout 20 $io -p write /dev/md0 1048576 65536 2)" ok
 before=$(writes)
