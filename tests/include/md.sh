@@ -49,6 +49,8 @@ settle()
 	[ -e "/sys/block/$1/md/sync_action" ] || return 0
 	while [ $idle -lt 4 ]; do
 		[ $i -lt 2400 ] || return 1
+		# raid0 is another level while it grows
+		[ -e "/sys/block/$1/md/sync_action" ] || return 0
 		if [ "$(md "$1" sync_action)" = idle ]; then
 			idle=$((idle + 1))
 		else

@@ -21,7 +21,14 @@ m3=/dev/member/3
 # becomes TEXT LEVEL MEMBERS COMMAND: registered, and I/O afterwards
 becomes()
 {
+	local i=0
+
 	same "$1" "$($hold -b test -i /dev/md0 -- sh -c ". /tests/include/md.sh; $4; settle md0" 2>&1)" ""
+	# mdadm has the last step of some done in the background
+	until [ "$(md md0 level)" = "$2" ] || [ $i = 200 ]; do
+		i=$((i + 1))
+		sleep 0.1
+	done
 	same "$1: level" "$(md md0 level)" "$2"
 	case $2 in
 	raid0) ;;
@@ -60,7 +67,7 @@ check "raid1 becomes raid5 under load" $steady -b test -t $EOPNOTSUPP -t $ESTALE
 same "raid1 becomes raid5 under load: level" "$(md md0 level)" raid5
 sound "raid1 becomes raid5 under load" md0 2
 check "raid5 grows under load" $steady -b test /dev/md0 -- sh -c ". /tests/include/md.sh
-	mdadm -q --grow /dev/md0 --raid-devices=3 --add $m2; settle md0"
+	mdadm -q --grow /dev/md0 --raid-devices=3 --add $m2"
 sound "raid5 grows under load" md0 3
 stop md0 $m0 $m1 $m2
 
@@ -71,7 +78,7 @@ stop md0 $m0 $m1 $m2 $m3
 
 array md0 raid0 --chunk=64 -- $m0 $m1
 /tests-bin/data/io -p write /dev/md0 1048576 4194304 9 >/dev/null
-becomes "raid0 grows" raid0 3 "mdadm -q --grow /dev/md0 --raid-devices=3 --add $m2; settle md0"
+becomes "raid0 grows" raid0 3 "mdadm -q --grow /dev/md0 --raid-devices=3 --add $m2"
 stop md0 $m0 $m1 $m2
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing
