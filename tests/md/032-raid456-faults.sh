@@ -98,11 +98,15 @@ mdadm --zero-superblock $m/0
 mdadm --quiet /dev/md0 --add $m/0
 settle md0
 
-# ordinary I/O reads from another member then, and so does this
+# ordinary I/O reads from the other members then, and so does this; one that cannot be
+# read at all is failed after some hundred errors
 echo 8000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
-inject "$(disk $m/2)" READ MEDIUM
+before=$(dmesg | grep -c 'injecting critical medium error')
+inject "$(disk $m/2)" READ MEDIUM "$(cat "/sys/block/md0/md/dev-$(disk $m/2)/offset")" 256
 tap "a member cannot read" /tests-bin/data/matrix /dev/md0 quick
 inject "$(disk $m/2)" none
+check "a member cannot read: it has been asked" \
+	[ "$(dmesg | grep -c 'injecting critical medium error')" -gt "$before" ]
 same "a member cannot read: it is still there" "$(md md0 degraded)" 0
 same "a member cannot read: mismatches" "$(scrub md0)" 0
 
