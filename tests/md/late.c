@@ -150,6 +150,8 @@ int main(int argc, char **argv)
 	if (hold) {
 		printf("%s, then ", how);
 		waitpid(holder, &ret, 0);
+		/* who waits for the lock in the kernel is to have got it, too */
+		sleep(1);
 		submit(&ring, write, dev, len, dsync);
 		how = outcome(&ring, dev, map, len);
 	}
