@@ -34,12 +34,12 @@ array md0 raid0 -- "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)"
 count "raid0" 4 /dev/md0
 count "raid0 and two of its controllers" 6 /dev/md0 "$(n 0n1)" "$(n 3n1)"
 # DMA_API_DEBUG takes more than seven mappings of a page for a leak
-n=10
-[ ! -d /sys/kernel/debug/dma-api ] || n=1
-count "raid0, $n registrations" $((4 * n)) -n $n /dev/md0
+[ -d /sys/kernel/debug/dma-api ] ||
+	count "raid0, 10 registrations" 40 -n 10 /dev/md0
 stop md0 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)"
 
 array md0 raid1 -- "$(n 0n0)" "$(n 0n1)"
+count "one controller, 7 registrations" 7 -n 7 /dev/md0
 count "raid1 over one controller" 1 /dev/md0
 stop md0 "$(n 0n0)" "$(n 0n1)"
 
