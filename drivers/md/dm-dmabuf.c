@@ -98,14 +98,21 @@ out:
  * A device that cannot is no reason to leave out the rest: targets with
  * redundancy may do without it.  The first error is the one to report, but for
  * -EAGAIN, which says that there is no reason to give up.
+ *
+ * Neither has a refusal while the device is suspended: a table below may have been
+ * replaced and this one not yet.  I/O waits for that, and so does this.
  */
 int dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		       bool wait)
 {
 	struct mapped_device *md = bdev->bd_disk->private_data;
 	struct dm_dmabuf_devices devices = { };
+	bool suspended = dm_suspended_md(md);
+	unsigned int quiet = 0;
 	int r, err;
 
+	if (suspended)
+		quiet = xchg(&ctx->quiet, 1);
 	r = dm_dmabuf_collect(md, ctx, &devices);
 	/* first, because it may move the buffer to where the CPU can see it */
 	if (!r && devices.cpu) {
@@ -130,5 +137,9 @@ put:
 	while (devices.nr)
 		fput(devices.files[--devices.nr]);
 	kfree(devices.files);
+	if (suspended)
+		WRITE_ONCE(ctx->quiet, quiet);
+	if (r == -EOPNOTSUPP && (suspended || dm_suspended_md(md)))
+		r = -EAGAIN;
 	return r;
 }

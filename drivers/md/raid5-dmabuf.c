@@ -111,11 +111,6 @@ static void raid5_dmabuf_retry_begun(struct bio *bio)
  */
 void raid5_dmabuf_retry(struct bio *bio, struct r5conf *conf)
 {
-	if (!dma_buf_io_vmapped(bio->bi_dmabuf)) {
-		bio->bi_status = BLK_STS_BUFFER;
-		raid5_end_aligned_read(conf, bio);
-		return;
-	}
 	bio->bi_end_io = raid5_dmabuf_retry_begun;
 	dma_buf_io_begin_cpu_access_async(bio);
 }

@@ -340,19 +340,6 @@ void dma_buf_io_copy_to(struct dma_buf_io_ctx *ctx, u64 offset,
 			const void *from, size_t len);
 
 /**
- * dma_buf_io_vmapped - may the CPU look at the data?
- * @ctx: the registration
- *
- * Context: any.
- * Return: true if dma_buf_io_vmap() was done.  It stays so.
- */
-static inline bool dma_buf_io_vmapped(struct dma_buf_io_ctx *ctx)
-{
-	/* pairs with dma_buf_io_vmap(): whoever sees it, sees the address */
-	return smp_load_acquire(&ctx->vmapped);
-}
-
-/**
  * dma_buf_io_put - the hardware is done with a command
  * @binding: binding from dma_buf_io_get()
  *

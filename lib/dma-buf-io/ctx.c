@@ -182,6 +182,24 @@ static enum dma_data_direction dma_buf_io_dir(struct file *file,
 }
 
 /*
+ * Hand a registration to @file.  What refuses it may be gone already, if devices
+ * change meanwhile: then that says nothing.
+ */
+static int dma_buf_io_bind_file(struct dma_buf_io_ctx *ctx, struct file *file)
+{
+	int topology = atomic_read(&dma_buf_io_topology);
+	int ret;
+
+	/* before the devices are looked at */
+	smp_rmb();
+	ret = file->f_op->dma_buf_register(file, ctx);
+	if (ret == -EOPNOTSUPP &&
+	    topology != atomic_read(&dma_buf_io_topology))
+		return -EAGAIN;
+	return ret;
+}
+
+/*
  * Bind a registration that is new.  An exporter that is busy, because it moves
  * the buffer all the time for example, is asked again for as long as parked bios
  * would wait for it.
@@ -196,13 +214,13 @@ static int dma_buf_io_first_bind(struct dma_buf_io_ctx *ctx, struct file *file)
 	guard(no_notify_signal)();
 
 	for (;;) {
-		ret = file->f_op->dma_buf_register(file, ctx);
+		ret = dma_buf_io_bind_file(ctx, file);
 		if (ret != -EBUSY && ret != -EAGAIN)
 			return ret;
 		if (signal_pending(current))
 			return -EINTR;
 		if (time_after(dma_buf_io_now(ctx), give_up_at)) {
-			pr_notice_ratelimited("%pD: the exporter stays busy\n",
+			pr_notice_ratelimited("%pD: the exporter stays busy, or a volume suspended\n",
 					      file);
 			return -EBUSY;
 		}
@@ -372,7 +390,7 @@ static int dma_buf_io_revalidate_once(void *data)
 	smp_rmb();
 	WRITE_ONCE(ctx->quiet, READ_ONCE(ctx->tried) == topology);
 	WRITE_ONCE(ctx->tried, topology);
-	ret = r->file->f_op->dma_buf_register(r->file, ctx);
+	ret = dma_buf_io_bind_file(ctx, r->file);
 	if (!ret) {
 		WRITE_ONCE(ctx->topology, topology);
 		WRITE_ONCE(ctx->validated, invalidations);

@@ -35,8 +35,8 @@ static struct workqueue_struct *dma_buf_io_cpu_wq;
  * @ctx: the registration
  * @wait: how long to wait for the exporter
  *
- * For drivers that have to copy data, on registration.  The mapping is made once
- * and lasts as long as the registration.  It pins the buffer: an exporter that
+ * For drivers that have to copy data, on registration, so that what cannot work is
+ * refused.  The mapping is made once and lasts as long as the registration.  It pins the buffer: an exporter that
  * could move it must leave it where it is until then.
  *
  * Context: process context, may sleep.
@@ -50,7 +50,8 @@ int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait)
 
 	if (!dmabuf->ops->vmap)
 		return -EOPNOTSUPP;
-	if (dma_buf_io_vmapped(ctx))
+	/* pairs with the release below: whoever sees it, sees the address */
+	if (smp_load_acquire(&ctx->vmapped))
 		return 0;
 	if (wait == DMA_BUF_IO_TRY) {
 		if (!mutex_trylock(&ctx->lock))
@@ -74,7 +75,6 @@ int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait)
 		ret = -EBUSY;
 	if (ret)
 		goto unlock;
-	/* pairs with dma_buf_io_vmapped() */
 	smp_store_release(&ctx->vmapped, true);
 unlock:
 	mutex_unlock(&ctx->lock);
@@ -144,6 +144,7 @@ static int dma_buf_io_do_begin(struct dma_buf_io_ctx *ctx,
 	unsigned long timeout = dma_buf_io_park_timeout();
 	bool waited = time_in_range(jiffies, failed_at, failed_at + timeout);
 	long left;
+	int ret;
 
 	/* one registration waits once, not with every bio */
 	if (waited)
@@ -159,6 +160,10 @@ static int dma_buf_io_do_begin(struct dma_buf_io_ctx *ctx,
 	}
 	if (waited)
 		WRITE_ONCE(ctx->cpu_failed_at, jiffies - MAX_JIFFY_OFFSET);
+	/* the bio may be older than what there is to copy for */
+	ret = dma_buf_io_vmap(ctx, DMA_BUF_IO_WAIT);
+	if (ret)
+		return ret;
 	return dma_buf_begin_cpu_access(dmabuf, dir);
 }
 
@@ -315,7 +320,7 @@ static void dma_buf_io_cpu_queue_bio(struct dma_buf_io_cpu_queue *queue,
 
 /**
  * dma_buf_io_begin_cpu_access_async - get a bio ready for the CPU, elsewhere
- * @bio: dma-buf bio of a registration with a mapping for the CPU
+ * @bio: dma-buf bio that is going to be copied from, if it is a write, or to
  *
  * Like dma_buf_io_begin_cpu_access(), for those who may not wait.  Calls
  * @bio->bi_end_io, from wherever that becomes known, with BLK_STS_BUFFER in
@@ -343,15 +348,13 @@ static void dma_buf_io_begun(struct bio *bio)
  *
  * Context: process context, may sleep for as long as parked bios would, no longer
  * if another bio of the registration just has.
- * Return: 0, -EOPNOTSUPP if there is no mapping for the CPU, or -EBUSY.
+ * Return: 0 or -EBUSY.
  */
 int dma_buf_io_begin_cpu_access(struct bio *bio)
 {
 	DECLARE_COMPLETION_ONSTACK(done);
 	struct bio waiter;
 
-	if (!dma_buf_io_vmapped(bio->bi_dmabuf))
-		return -EOPNOTSUPP;
 	/* not @bio itself: parts of it may be under way, and fail */
 	bio_init(&waiter, NULL, NULL, 0, bio->bi_opf);
 	waiter.bi_dmabuf = bio->bi_dmabuf;

@@ -48,6 +48,52 @@ eval "$(reload "0 $size linear $d0 0")"
 check "back to linear" $hold -i /dev/mapper/v -- true
 check "to crypt and back while registered" \
 	$hold -i /dev/mapper/v -- sh -c "$(reload "$crypt"); $(reload "0 $size linear $d0 0")"
+
+# What is under a suspended volume is replaced before the volume is: so does LVM, at the
+# end of a pvmove for example.
+dmsetup create low --table "0 $size linear $d0 0"
+under="0 $size linear /dev/mapper/low 0"
+gone="dmsetup suspend v && dmsetup suspend low &&
+	dmsetup reload low --table '0 $size error' && dmsetup resume low"
+there="dmsetup reload v --table '0 $size linear $d1 0' && dmsetup resume v"
+# stacked: as it was before
+stacked()
+{
+	dmsetup suspend v
+	dmsetup reload low --table "0 $size linear $d0 0" && dmsetup resume low
+	dmsetup reload v --table "$under" && dmsetup resume v
+}
+
+stacked
+check "below a suspended volume" $hold -i /dev/mapper/v -- \
+	sh -c "$gone && (sleep 1; $there) >/dev/null 2>&1 &"
+wait_detached >/dev/null
+stacked
+said . >/dev/null
+eval "$gone"
+(sleep 1; eval "$there") &
+check "below a suspended volume: registration" $hold -i /dev/mapper/v -- true
+wait
+same "below a suspended volume: nothing said" "$(said dma-buf)" 0
+wait_detached >/dev/null
+stacked
+eval "$gone"
+said . >/dev/null
+echo 500 >/sys/module/dma_buf_io/parameters/park_timeout_ms
+same "below a volume that stays suspended" "$($hold /dev/mapper/v -- true)" EBUSY
+same "below a volume that stays suspended: one line says so" "$(said 'or a volume suspended')" 1
+echo 60000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
+$hold /dev/mapper/v -- true &
+sleep 1
+kill -9 $!
+wait $!
+same "below a volume that stays suspended: killed" "$?" 137
+echo 8000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
+dmsetup resume v
+said . >/dev/null
+same "above what cannot" "$($hold /dev/mapper/v -- true)" EOPNOTSUPP
+same "above what cannot: one line says so" "$(said 'target "error" cannot carry dma-buf I/O')" 1
 dmsetup remove v
+dmsetup remove low
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing
