@@ -30,7 +30,6 @@ not_for()
 	case $1:$2 in
 	raw:move-between) echo "a request has one fragment" ;;
 	raid5:move-* | raid5:suspend-move) echo "the CPU's mapping pins the buffer" ;;
-	raid5:remove-all) echo "reads of the last member never end, whatever the buffer" ;;
 	raw:remove-all) echo "it has one disk" ;;
 	raw:suspend-move) echo "a disk is not suspended" ;;
 	linear:reload* | stripe:reload* | stripe-on-linear:reload*) ;;

@@ -21,13 +21,17 @@ becomes()
 {
 	local i=0
 
-	same "$1" "$($hold -b test -i /dev/md0 -- sh -c ". /tests/include/md.sh; $4; settle md0" 2>&1)" ""
+	same "$1" "$($hold -b test -i /dev/md0 -- \
+		sh -c ". /tests/include/md.sh; { $4; } >/tmp/grow 2>&1; settle md0" 2>&1
+		cat /tmp/grow)" ""
 	# mdadm has the last steps of some done in the background
-	until { [ "$(md md0 level)" = "$2" ] && ! pidof mdadm >/dev/null; } || [ $i = 200 ]; do
+	until { [ "$(md md0 level)" = "$2" ] && ! pidof mdadm >/dev/null; } || [ $i = 100 ]; do
 		i=$((i + 1))
 		sleep 0.1
 	done
-	# and may leave behind how far a reshape was to go
+	# where it sometimes waits for a reshape that is over, and leaves behind how far it
+	# was to go
+	killall -q mdadm
 	[ ! -e /sys/block/md0/md/sync_max ] || echo max >/sys/block/md0/md/sync_max
 	same "$1: level" "$(md md0 level)" "$2"
 	case $2 in
