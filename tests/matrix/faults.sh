@@ -251,7 +251,11 @@ md_replace()
 # md_re_add DEVICE: with a bitmap
 md_re_add()
 {
-	[ "$(md md0 bitmap/location)" != none ] || quietly mdadm -q --grow /dev/md0 --bitmap=internal
+	# the members have to know of the bitmap
+	[ "$(md md0 bitmap/location)" != none ] || {
+		quietly mdadm -q --grow /dev/md0 --bitmap=internal
+		sleep 1
+	}
 	fail md0 "$1"
 	sleep 1
 	quietly mdadm -q /dev/md0 --re-add "$1"
@@ -325,6 +329,9 @@ media_errors()
 
 	TIMES='' SPENT=1 UNSOUND=1
 	dev=$(disk $m/1)
+	# as many as there come, on a fast machine
+	[ ! -e /sys/block/md0/md/max_read_errors ] ||
+		echo 1000000 >/sys/block/md0/md/max_read_errors
 	[ -z "$ARRAY" ] || start=$(($(cat "/sys/block/md0/md/dev-$dev/offset") + 512))
 	case $1 in
 	lv-*) start=$(($(cat "/sys/block/md1/md/dev-$dev/offset") + 3072)) ;;
@@ -426,6 +433,8 @@ fault_pressure()
 		dd if=/dev/zero of=/dev/shm/hog bs=1M count=$((free - 48)) 2>/dev/null
 	size=$(($(blockdev --getsize64 "$DEV") / 1048576))
 	[ $size -lt 40 ] || size=40
+	# the debug kernel takes its time
+	park_timeout 60000
 	ask revoke
 	begin=$(ms)
 	# shellcheck disable=SC2016
@@ -436,6 +445,7 @@ fault_pressure()
 	took=$(($(ms) - begin))
 	[ $took -lt 6000 ] || note "writeback took $took ms"
 	ask unrevoke
+	park_timeout 8000
 	rm -f /dev/shm/hog
 	[ ! -d /sys/fs/cgroup/small ] || rmdir /sys/fs/cgroup/small
 }
