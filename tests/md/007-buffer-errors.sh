@@ -36,8 +36,57 @@ unread()
 	done
 }
 
+# transfer_error TEXT MEMBER: it says that the data did not get through, which is held
+# against the buffer. The driver's fault injection is in the debug kernel.
+transfer_error()
+{
+	local fault
+
+	fault=/sys/kernel/debug/$(disk "$2")/fault_inject
+	[ -d "$fault" ] || return
+	/tests-bin/data/io write /dev/md0 0 1048576 1 >/dev/null
+	echo 0x4 >"$fault/status"
+	echo 1 >"$fault/dont_retry"
+	echo -1 >"$fault/times"
+	echo 100 >"$fault/probability"
+	same "$1: read" "$(/tests-bin/data/io read /dev/md0 0 1048576 1)" ok
+	echo 0 >"$fault/probability"
+	sound "$1" md0 "$(members md0 | grep -c .)"
+}
+
+# not_resynced LEVEL: copies may differ, and it is the first that is shown
+not_resynced()
+{
+	local text="$1, not resynced" speed=/proc/sys/dev/raid/speed_limit old
+
+	old=$(cat ${speed}_min ${speed}_max | paste -sd ' ')
+	echo 1 >${speed}_min
+	echo 1 >${speed}_max
+	mdadm --create /dev/md0 --run --quiet --metadata=1.2 --homehost=any --level="$1" \
+		--raid-devices=2 --bitmap=none --size=32M $m0 $m1
+	echo frozen >/sys/block/md0/md/sync_action
+	/tests-bin/data/io write /dev/md0 16777216 1048576 1 >/dev/null
+	inject "$(disk $m0)" READ BUFFER
+	same "$text: read without the first" \
+		"$(/tests-bin/data/io read /dev/md0 16777216 1048576 1)" ESTALE
+	inject "$(disk $m0)" none
+	inject "$(disk $m1)" READ BUFFER
+	same "$text: read without the second" \
+		"$(/tests-bin/data/io read /dev/md0 16777216 1048576 1)" ok
+	inject "$(disk $m1)" none
+	echo "${old% *}" >${speed}_min
+	echo "${old#* }" >${speed}_max
+	echo idle >/sys/block/md0/md/sync_action
+	sound "$text" md0 2
+	stop md0 $m0 $m1
+}
+
+not_resynced raid1
+not_resynced raid10
+
 array md0 raid1 -- $m0 $m1
 unread "raid1"
+transfer_error "raid1, a transfer error" $m0
 trouble "raid1" $m1 2
 stop md0 $m0 $m1
 
@@ -64,6 +113,7 @@ stop md0 $m0 $m1
 
 array md0 raid10 --chunk=64 -- $m0 $m1 $m2 $m3
 unread "raid10"
+transfer_error "raid10, a transfer error" $m0
 trouble "raid10" $m2 2
 stop md0 $m0 $m1 $m2 $m3
 

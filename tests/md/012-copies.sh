@@ -97,13 +97,32 @@ for level in 1 10; do
 	dd if=/dev/md0 of=/tmp/before bs=64k count=1 skip=16 iflag=direct 2>/dev/null
 	dd if=/dev/urandom of=$v/late0 bs=512 count=8 seek=$(($(cat "$dev/offset") + 2048)) \
 		oflag=direct conv=notrunc 2>/dev/null
-	echo "2048 8" >"$dev/bad_blocks"
+	# by the sector of the disk
+	echo "$(($(cat "$dev/offset") + 2048)) 8" >"$dev/bad_blocks"
 	dmsetup suspend late0
 	dmsetup suspend late1
 	same "raid$level: a write that no member can do" "$($late /dev/md0 write 65536 revoke -- \
 		sh -c "dmsetup resume late0; dmsetup resume late1")" ESTALE
 	dd if=/dev/md0 of=/tmp/after bs=64k count=1 skip=16 iflag=direct 2>/dev/null
 	same "raid$level: bad blocks have not been copied" "$(cmp /tmp/before /tmp/after 2>&1)" ""
+
+	# neither is bad: the first, which is what a resync would copy
+	dev=/sys/block/md0/md/dev-dm-$(dmsetup info -c --noheadings -o minor late1)
+	dd if=/dev/urandom of=/dev/md0 bs=64k count=1 seek=32 oflag=direct 2>/dev/null
+	dd if=/dev/md0 of=/tmp/before bs=64k count=1 skip=32 iflag=direct 2>/dev/null
+	dd if=/dev/urandom of=$v/late1 bs=512 count=8 seek=$(($(cat "$dev/offset") + 4096)) \
+		oflag=direct conv=notrunc 2>/dev/null
+	dmsetup suspend late0
+	dmsetup suspend late1
+	same "raid$level: another that no member can do" \
+		"$($late /dev/md0 write 65536 pos=2097152 revoke -- \
+			sh -c "dmsetup resume late0; dmsetup resume late1")" ESTALE
+	for dev in 0 1; do
+		dd if=$v/late$dev of=/tmp/after bs=512 count=128 iflag=direct 2>/dev/null \
+			skip=$(($(cat "/sys/block/md0/md/dev-dm-$(dmsetup info -c --noheadings -o minor late$dev)/offset") + 4096))
+		same "raid$level: all as the first has it, member $dev" \
+			"$(cmp /tmp/before /tmp/after 2>&1)" ""
+	done
 	stop md0 $v/late0 $v/late1
 done
 

@@ -50,14 +50,15 @@ static void *nvme_dmabuf_create_prps(struct dma_buf_io_leaf *leaf,
 {
 	struct nvme_dev *dev = container_of(leaf, struct nvme_dev, dmabuf_leaf);
 	u64 pages = DIV_ROUND_UP_ULL(size, NVME_CTRL_PAGE_SIZE);
+	unsigned int threshold = READ_ONCE(sgl_threshold);
 	unsigned int nr_lists = DIV_ROUND_UP_ULL(pages, NVME_DMABUF_LIST_PAGES);
 	unsigned int i, j, done, slot = 0;
 	struct nvme_dmabuf_prps *prps;
 	struct scatterlist *sg;
 
 	/* long runs take less as they are, in memory and in an SGL */
-	if (sgl_threshold && nvme_ctrl_sgl_supported(&dev->ctrl) &&
-	    div_u64(size, nr_ranges) >= sgl_threshold)
+	if (threshold && nvme_ctrl_sgl_supported(&dev->ctrl) &&
+	    div_u64(size, nr_ranges) >= threshold)
 		return NULL;
 
 	prps = kvzalloc_flex(*prps, lists, nr_lists, GFP_KERNEL_ACCOUNT);
@@ -261,7 +262,8 @@ static bool nvme_dmabuf_setup_run(struct request *req, dma_addr_t addr,
 			dptr->prp2 = 0;
 		return true;
 	}
-	if (!sgl_threshold || !nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl))
+	if (!READ_ONCE(sgl_threshold) ||
+	    !nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl))
 		return false;
 	iod->cmd.common.flags = NVME_CMD_SGL_METABUF;
 	dptr->sgl.addr = cpu_to_le64(addr);
@@ -318,6 +320,8 @@ static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 	const struct dma_buf_io_map *map = iod->dmabuf->map;
 	u64 offset = req->bio->bi_iter.bi_dmabuf_offset, run;
 	unsigned int len = blk_rq_payload_bytes(req), nr, max_sgl;
+	/* an administrator may change it */
+	unsigned int threshold = READ_ONCE(sgl_threshold);
 	struct blk_dma_iter iter;
 	dma_addr_t addr;
 
@@ -332,9 +336,9 @@ static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 
 	nvme_dmabuf_iter_start(req, &iter);
 
-	if (sgl_threshold && len >= sgl_threshold &&
+	if (threshold && len >= threshold &&
 	    nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl)) {
-		max_sgl = min(len / sgl_threshold, NVME_CTRL_PAGE_SIZE /
+		max_sgl = min(len / threshold, NVME_CTRL_PAGE_SIZE /
 			      sizeof(struct nvme_sgl_desc));
 		nr = nvme_dmabuf_count(req, iter, max_sgl);
 		if (nr <= max_sgl)
