@@ -40,16 +40,22 @@ unread()
 # against the buffer. The driver's fault injection is in the debug kernel.
 transfer_error()
 {
-	local fault
+	local fault how=ok i=0
 
 	fault=/sys/kernel/debug/$(disk "$2")/fault_inject
 	[ -d "$fault" ] || return
 	/tests-bin/data/io write /dev/md0 0 1048576 1 >/dev/null
+	echo 0 >"$fault/verbose"
+	echo 2 >"$fault/opcode"
 	echo 0x4 >"$fault/status"
 	echo 1 >"$fault/dont_retry"
-	echo -1 >"$fault/times"
+	echo 1 >"$fault/times"
 	echo 100 >"$fault/probability"
-	same "$1: read" "$(/tests-bin/data/io read /dev/md0 0 1048576 1)" ok
+	while [ "$how" = ok ] && [ "$(cat "$fault/times")" != 0 ] && [ $i -lt 50 ]; do
+		i=$((i + 1))
+		how=$(/tests-bin/data/io read /dev/md0 0 1048576 1)
+	done
+	same "$1: reads, errors left" "$how $(cat "$fault/times")" "ok 0"
 	echo 0 >"$fault/probability"
 	sound "$1" md0 "$(members md0 | grep -c .)"
 }

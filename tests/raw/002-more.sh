@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # vm: --members 4 --mem 6G --hugepages 2070 --timeout 600
+# kernel: both
 #
 # A dma-buf of more than 4 GiB; and one dma-buf for several devices at once.
 . /tests/include/tap.sh

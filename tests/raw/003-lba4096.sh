@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # vm: --lba 4096 --size 64M --hugepages 16
+# kernel: both
 #
 # 4096-byte logical blocks: buffers at every 512-byte phase, lengths in blocks.
 . /tests/include/tap.sh

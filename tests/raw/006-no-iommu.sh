@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # vm: --members 1 --mdts 9 --iommu off
+# kernel: both
 #
 # Without an IOMMU a scattered buffer stays scattered, and has PRP lists.
 . /tests/include/tap.sh

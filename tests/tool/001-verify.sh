@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # vm: --hugepages 16 --virtio 1
+# kernel: both
 #
 # dmabuf-stack on what works and on what does not.
 . /tests/include/tap.sh
