@@ -36,8 +36,9 @@ static struct workqueue_struct *dma_buf_io_cpu_wq;
  * @wait: how long to wait for the exporter
  *
  * For drivers that have to copy data, on registration, so that what cannot work is
- * refused.  The mapping is made once and lasts as long as the registration.  It pins the buffer: an exporter that
- * could move it must leave it where it is until then.
+ * refused.  The mapping is made once and lasts as long as the registration.  It
+ * pins the buffer: an exporter that could move it must leave it where it is until
+ * then.
  *
  * Context: process context, may sleep.
  * Return: 0, -EOPNOTSUPP if the exporter does not offer it, -EINTR, or what the
@@ -75,6 +76,7 @@ int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait)
 		ret = -EBUSY;
 	if (ret)
 		goto unlock;
+	/* pairs with the load above */
 	smp_store_release(&ctx->vmapped, true);
 unlock:
 	mutex_unlock(&ctx->lock);
