@@ -439,10 +439,11 @@ static unsigned long all_errors(void)
 	return all;
 }
 
-static void say_result(void)
+static const char *error_names(void)
 {
-	char names[256] = "";
+	static char names[256];
 
+	*names = 0;
 	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++) {
 		unsigned long n = atomic_load(&errors[i]);
 
@@ -454,8 +455,13 @@ static void say_result(void)
 	if (atomic_load(&short_ios))
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%sshort",
 			 *names ? "+" : "");
+	return *names ? names : "none";
+}
+
+static void say_result(void)
+{
 	printf("done=%lu written=%lu errors=%lu errno=%s mismatches=%lu unread=%lu stall_ms=%lu wait_ms=%lu wait_us=%lu moves=%lu maps=%llu hung=%d\n",
-	       atomic_load(&done), atomic_load(&written), all_errors(), *names ? names : "none",
+	       atomic_load(&done), atomic_load(&written), all_errors(), error_names(),
 	       atomic_load(&mismatches), atomic_load(&unread),
 	       (atomic_load(&worst_stall) + 999999) / 1000000,
 	       (atomic_load(&worst_wait) + 999999) / 1000000, atomic_load(&worst_wait) / 1000,
@@ -512,6 +518,8 @@ static bool obey(char *line)
 		wait = atomic_load(&done);
 	} else if (!strcmp(word[0], "failures")) {
 		wait = all_errors() + atomic_load(&mismatches);
+		if (all_errors())
+			fprintf(stderr, "requests failed: %s\n", error_names());
 	} else if (!strcmp(word[0], "quiet")) {
 		if (!want(QUIET, NULL))
 			ret = -ETIME;
