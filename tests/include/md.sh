@@ -90,6 +90,12 @@ member_states()
 	done | sort -n | tr '\n' ';'
 }
 
+# debug_kernel: all takes several times as long, and DMA_API_DEBUG counts mappings
+debug_kernel()
+{
+	[ -d /sys/kernel/debug/dma-api ]
+}
+
 # blame NAME: what the array holds against its members: bad blocks and errors
 blame()
 {

@@ -34,7 +34,7 @@ array md0 raid0 -- "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)"
 count "raid0" 4 /dev/md0
 count "raid0 and two of its controllers" 6 /dev/md0 "$(n 0n1)" "$(n 3n1)"
 # DMA_API_DEBUG takes more than seven mappings of a page for a leak
-[ -d /sys/kernel/debug/dma-api ] ||
+debug_kernel ||
 	count "raid0, 10 registrations" 40 -n 10 /dev/md0
 stop md0 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)"
 

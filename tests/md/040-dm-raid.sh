@@ -12,7 +12,7 @@ m=/dev/member
 matrix=/tests-bin/data/matrix
 # the debug kernel takes an hour for the large requests
 much=quick
-[ ! -d /sys/kernel/debug/dma-api ] || much=brief
+! debug_kernel || much=brief
 
 # field LV NAME: of lvs
 field()
