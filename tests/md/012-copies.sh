@@ -95,7 +95,7 @@ for level in 1 10; do
 	dev=/sys/block/md0/md/dev-dm-$(dmsetup info -c --noheadings -o minor late0)
 	dd if=/dev/urandom of=/dev/md0 bs=64k count=1 seek=16 oflag=direct 2>/dev/null
 	dd if=/dev/md0 of=/tmp/before bs=64k count=1 skip=16 iflag=direct 2>/dev/null
-	dd if=/dev/urandom of=$v/late0 bs=512 count=8 seek=$(($(cat "$dev/offset") + 2048)) \
+	dd if=/dev/urandom of=$v/late0 bs=4k count=1 seek=$((($(cat "$dev/offset") + 2048) / 8)) \
 		oflag=direct conv=notrunc 2>/dev/null
 	# by the sector of the disk
 	echo "$(($(cat "$dev/offset") + 2048)) 8" >"$dev/bad_blocks"
@@ -110,7 +110,8 @@ for level in 1 10; do
 	dev=/sys/block/md0/md/dev-dm-$(dmsetup info -c --noheadings -o minor late1)
 	dd if=/dev/urandom of=/dev/md0 bs=64k count=1 seek=32 oflag=direct 2>/dev/null
 	dd if=/dev/md0 of=/tmp/before bs=64k count=1 skip=32 iflag=direct 2>/dev/null
-	dd if=/dev/urandom of=$v/late1 bs=512 count=8 seek=$(($(cat "$dev/offset") + 4096)) \
+	# by the page: dd goes through the page cache where its buffer is not aligned
+	dd if=/dev/urandom of=$v/late1 bs=4k count=1 seek=$((($(cat "$dev/offset") + 4096) / 8)) \
 		oflag=direct conv=notrunc 2>/dev/null
 	dmsetup suspend late0
 	dmsetup suspend late1
@@ -118,8 +119,8 @@ for level in 1 10; do
 		"$($late /dev/md0 write 65536 pos=2097152 revoke -- \
 			sh -c "dmsetup resume late0; dmsetup resume late1")" ESTALE
 	for dev in 0 1; do
-		dd if=$v/late$dev of=/tmp/after bs=512 count=128 iflag=direct 2>/dev/null \
-			skip=$(($(cat "/sys/block/md0/md/dev-dm-$(dmsetup info -c --noheadings -o minor late$dev)/offset") + 4096))
+		dd if=$v/late$dev of=/tmp/after bs=4k count=16 iflag=direct 2>/dev/null \
+			skip=$((($(cat "/sys/block/md0/md/dev-dm-$(dmsetup info -c --noheadings -o minor late$dev)/offset") + 4096) / 8))
 		same "raid$level: all as the first has it, member $dev" \
 			"$(cmp /tmp/before /tmp/after 2>&1)" ""
 	done
