@@ -90,12 +90,13 @@ struct dma_buf_io_cpu_queue {
  * @attach_refused: &dma_buf_io_leaf.serial of the last that could not be attached
  *	so, or 0
  * @attach_error: why
- * @parked_lock: protects @parked, @resuming, @retry_delay and @give_up_at
+ * @parked_lock: protects @parked, @resuming and @retry_delay
  * @parked: bios of leaf devices that found no mapping, or no tag
  * @resuming: those on their way to their devices again, by device
  * @park_work: brings the mappings back and sends @parked on its way
  * @retry_delay: jiffies until the next attempt, 0 when none has failed
- * @give_up_at: when bios that still have no mapping are failed
+ * @give_up_at: when parked bios of devices without a binding are failed, or 0 if
+ *	nothing has failed for them since one got its binding
  * @vmapped: there is a mapping for the CPU, see dma_buf_io_vmap().  Changed under
  *	@lock
  * @vmap: that mapping
@@ -183,6 +184,8 @@ struct dma_buf_io_map {
  * @attach: the one attachment of this dma-buf to this device
  * @asked: for this device by name, since another brought its mapping back
  * @unmapped_at: when a mapping was last taken away, by dma_buf_io_now()
+ * @give_up_at: when parked bios that still have no mapping are failed, or 0 if the
+ *	last attempt for them has not failed.  Changed by the work that makes them
  * @rcu: the I/O path may still look at a binding that has left the table
  */
 struct dma_buf_io_binding {
@@ -195,6 +198,7 @@ struct dma_buf_io_binding {
 	struct dma_buf_attachment	*attach;
 	bool				asked;
 	unsigned long			unmapped_at;
+	unsigned long			give_up_at;
 	struct rcu_head			rcu;
 };
 

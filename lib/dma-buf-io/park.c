@@ -88,16 +88,45 @@ unsigned long dma_buf_io_backoff(unsigned long delay)
 	return clamp(delay * 2, DMA_BUF_IO_RETRY_MIN, DMA_BUF_IO_RETRY_MAX);
 }
 
-static int dma_buf_io_unpark(struct dma_buf_io_ctx *ctx, struct bio *bio)
+/*
+ * Try to get the mapping that bios of one device wait for.  Each device has a
+ * clock of its own, which runs from the first attempt that fails: one that the
+ * exporter has kept waiting says nothing about the others.  Those that are yet to
+ * be attached share one, because they are attached one after the other.
+ *
+ * Returns 0, -EAGAIN if it is to be tried again, or why the bios are failed.
+ */
+static int dma_buf_io_unpark(struct dma_buf_io_ctx *ctx,
+			     struct dma_buf_io_leaf *leaf)
 {
-	struct dma_buf_io_leaf *leaf = bdev_dma_buf_leaf(bio->bi_bdev);
+	unsigned long *give_up_at = &ctx->give_up_at;
+	struct dma_buf_io_binding *binding;
 	int ret;
 
 	if (!leaf)
 		return -EOPNOTSUPP;
 	ret = dma_buf_io_bind(ctx, leaf, DMA_BUF_IO_TRY);
-	/* the device goes away: let the bio fail as its other I/O does */
-	return ret == -ENXIO ? 0 : ret;
+	/* the device goes away: let the bios fail as its other I/O does */
+	if (ret == -ENXIO)
+		ret = 0;
+
+	rcu_read_lock();
+	binding = xa_load(&ctx->bindings, leaf->id);
+	if (binding)
+		give_up_at = &binding->give_up_at;
+	if (!dma_buf_io_transient(ret) || ret == -EAGAIN) {
+		WRITE_ONCE(*give_up_at, 0);
+	} else if (!READ_ONCE(*give_up_at)) {
+		WRITE_ONCE(*give_up_at, dma_buf_io_give_up_at(ctx) ?: 1);
+		ret = -EAGAIN;
+	} else if (time_after(dma_buf_io_now(ctx), READ_ONCE(*give_up_at))) {
+		WRITE_ONCE(*give_up_at, 0);
+		ret = -ETIMEDOUT;
+	} else {
+		ret = -EAGAIN;
+	}
+	rcu_read_unlock();
+	return ret;
 }
 
 /*
@@ -197,24 +226,30 @@ static void dma_buf_io_resume(struct dma_buf_io_ctx *ctx,
 	queue_work(dma_buf_io_park_wq, &resume->work);
 }
 
-/* Those of one device after the other. */
-static void dma_buf_io_resume_all(struct dma_buf_io_ctx *ctx,
-				  struct bio_list *go)
+static void dma_buf_io_fail(struct dma_buf_io_ctx *ctx, struct bio_list *bios)
 {
-	struct dma_buf_io_leaf *leaf;
-	struct bio_list bios, others;
 	struct bio *bio;
 
-	while (!bio_list_empty(go)) {
-		leaf = bdev_dma_buf_leaf(bio_list_peek(go)->bi_bdev);
-		bio_list_init(&bios);
-		bio_list_init(&others);
-		while ((bio = bio_list_pop(go)))
-			bio_list_add(bdev_dma_buf_leaf(bio->bi_bdev) == leaf ?
-				     &bios : &others, bio);
-		*go = others;
-		dma_buf_io_resume(ctx, leaf, &bios);
+	while ((bio = bio_list_pop(bios))) {
+		trace_dma_buf_io_give_up(ctx, bio);
+		bio_endio_status(bio, BLK_STS_BUFFER);
 	}
+}
+
+/* The device that the first of @from is for, and its bios, in order. */
+static struct dma_buf_io_leaf *dma_buf_io_take(struct bio_list *from,
+					       struct bio_list *bios)
+{
+	struct dma_buf_io_leaf *leaf =
+		bdev_dma_buf_leaf(bio_list_peek(from)->bi_bdev);
+	struct bio_list others = BIO_EMPTY_LIST;
+	struct bio *bio;
+
+	while ((bio = bio_list_pop(from)))
+		bio_list_add(bdev_dma_buf_leaf(bio->bi_bdev) == leaf ?
+			     bios : &others, bio);
+	*from = others;
+	return leaf;
 }
 
 static void dma_buf_io_park_work(struct work_struct *work)
@@ -222,30 +257,29 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	struct dma_buf_io_ctx *ctx = container_of(to_delayed_work(work),
 						  struct dma_buf_io_ctx,
 						  park_work);
-	struct bio_list bios, go = BIO_EMPTY_LIST, again = BIO_EMPTY_LIST;
+	struct bio_list parked, again = BIO_EMPTY_LIST;
 	unsigned int noio = memalloc_noio_save();
-	struct bio *bio;
-	bool give_up, counted = false;
-	int ret;
+	bool progress = false;
 
 	spin_lock_irq(&ctx->parked_lock);
-	bios = ctx->parked;
+	parked = ctx->parked;
 	bio_list_init(&ctx->parked);
-	give_up = ctx->retry_delay &&
-		  time_after(dma_buf_io_now(ctx), ctx->give_up_at);
 	spin_unlock_irq(&ctx->parked_lock);
 
-	while ((bio = bio_list_pop(&bios))) {
-		ret = dma_buf_io_unpark(ctx, bio);
+	while (!bio_list_empty(&parked)) {
+		struct bio_list bios = BIO_EMPTY_LIST;
+		struct dma_buf_io_leaf *leaf;
+		int ret;
+
+		leaf = dma_buf_io_take(&parked, &bios);
+		ret = dma_buf_io_unpark(ctx, leaf);
 		if (!ret) {
-			bio_list_add(&go, bio);
-		} else if (!dma_buf_io_transient(ret) ||
-			   (give_up && ret != -EAGAIN)) {
-			trace_dma_buf_io_give_up(ctx, bio);
-			bio_endio_status(bio, BLK_STS_BUFFER);
+			dma_buf_io_resume(ctx, leaf, &bios);
+			progress = true;
+		} else if (ret == -EAGAIN) {
+			bio_list_merge(&again, &bios);
 		} else {
-			bio_list_add(&again, bio);
-			counted |= ret != -EAGAIN;
+			dma_buf_io_fail(ctx, &bios);
 		}
 	}
 
@@ -253,10 +287,8 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	if (bio_list_empty(&again)) {
 		ctx->retry_delay = 0;
 	} else {
-		if (!ctx->retry_delay || give_up || !counted)
-			ctx->give_up_at = dma_buf_io_give_up_at(ctx);
-		ctx->retry_delay = dma_buf_io_backoff(bio_list_empty(&go) ?
-						      ctx->retry_delay : 0);
+		ctx->retry_delay = dma_buf_io_backoff(progress ?
+						      0 : ctx->retry_delay);
 		/* they were here first */
 		bio_list_merge_head(&ctx->parked, &again);
 		kref_get(&ctx->ref);
@@ -266,7 +298,6 @@ static void dma_buf_io_park_work(struct work_struct *work)
 	}
 	spin_unlock_irq(&ctx->parked_lock);
 
-	dma_buf_io_resume_all(ctx, &go);
 	memalloc_noio_restore(noio);
 	dma_buf_io_ctx_put(ctx);
 }

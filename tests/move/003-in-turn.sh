@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# vm: --members 2
+# kernel: both
+#
+# How long I/O waits for an exporter is counted for each device of a registration.
+. /tests/include/tap.sh
+. /tests/include/md.sh
+
+ms=3000
+echo $ms >/sys/module/dma_buf_io/parameters/park_timeout_ms
+linear first /dev/member/0
+linear second /dev/member/1
+stripe both 128 /dev/mapper/first /dev/mapper/second
+dmsetup suspend first
+dmsetup suspend second
+same "two devices wait, one after the other" \
+	"$(/tests-bin/move/in-turn /dev/mapper/both $ms \
+		first "$(pci /dev/member/0)" second "$(pci /dev/member/1)")" right
+dmsetup remove both
+dmsetup remove first
+dmsetup remove second
+same "nothing attached afterwards" "$(wait_detached)" 0
+done_testing
