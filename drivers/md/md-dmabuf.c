@@ -9,6 +9,8 @@
 #include <linux/file.h>
 #include <linux/overflow.h>
 #include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 
 #include "md.h"
@@ -89,24 +91,74 @@ EXPORT_SYMBOL_GPL(md_dmabuf_changed);
 
 /*
  * In order, and one after the other: what one of them waits for, the ones behind
- * it mostly wait for as well.
+ * it mostly wait for as well.  That may be the exporter, so it is not for other
+ * registrations to wait for.
  */
 static void md_dmabuf_deferred_work(struct work_struct *work)
 {
-	struct mddev *mddev = container_of(work, struct mddev,
-					   dmabuf_deferred_work);
+	struct md_dmabuf_deferred *deferred =
+		container_of(work, struct md_dmabuf_deferred, work);
+	struct mddev *mddev = deferred->mddev;
+	bool spare = deferred == &mddev->dmabuf_deferred_spare;
 	struct bio_list bios;
 	struct bio *bio;
 
-	spin_lock(&mddev->dmabuf_deferred_lock);
-	bios = mddev->dmabuf_deferred;
-	bio_list_init(&mddev->dmabuf_deferred);
-	spin_unlock(&mddev->dmabuf_deferred_lock);
-
-	while ((bio = bio_list_pop(&bios))) {
-		bio->bi_opf &= ~REQ_NOWAIT;
-		submit_bio_noacct(bio);
+	for (;;) {
+		spin_lock(&mddev->dmabuf_deferred_lock);
+		bios = deferred->bios;
+		bio_list_init(&deferred->bios);
+		if (bio_list_empty(&bios))
+			list_del_init(&deferred->node);
+		spin_unlock(&mddev->dmabuf_deferred_lock);
+		if (bio_list_empty(&bios))
+			break;
+		while ((bio = bio_list_pop(&bios))) {
+			bio->bi_opf &= ~REQ_NOWAIT;
+			submit_bio_noacct(bio);
+		}
 	}
+	/* the array may be gone now: only its address is used */
+	wake_up_var(&mddev->dmabuf_deferred);
+	if (!spare)
+		kfree(deferred);
+}
+
+static void md_dmabuf_deferred_init(struct md_dmabuf_deferred *deferred,
+				    struct mddev *mddev,
+				    struct dma_buf_io_ctx *ctx)
+{
+	deferred->mddev = mddev;
+	deferred->ctx = ctx;
+	bio_list_init(&deferred->bios);
+	INIT_LIST_HEAD(&deferred->node);
+	INIT_WORK(&deferred->work, md_dmabuf_deferred_work);
+}
+
+/*
+ * Where the deferred bios of a registration are gathered.  Its work waits for the
+ * lock that the caller holds until it has added one.
+ */
+static struct md_dmabuf_deferred *
+md_dmabuf_get_deferred(struct mddev *mddev, struct dma_buf_io_ctx *ctx)
+{
+	struct md_dmabuf_deferred *deferred;
+
+	lockdep_assert_held(&mddev->dmabuf_deferred_lock);
+
+	list_for_each_entry(deferred, &mddev->dmabuf_deferred, node)
+		if (deferred->ctx == ctx)
+			return deferred;
+	deferred = kmalloc_obj(*deferred, GFP_NOWAIT);
+	if (deferred)
+		md_dmabuf_deferred_init(deferred, mddev, ctx);
+	else
+		deferred = &mddev->dmabuf_deferred_spare;
+	/* once: the work goes on until it finds no more, and frees it then */
+	if (list_empty(&deferred->node)) {
+		list_add(&deferred->node, &mddev->dmabuf_deferred);
+		queue_work(system_dfl_wq, &deferred->work);
+	}
+	return deferred;
 }
 
 /*
@@ -115,11 +167,13 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
  */
 void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 {
+	struct md_dmabuf_deferred *deferred;
+
 	bio_clear_polled(bio);
 	spin_lock(&mddev->dmabuf_deferred_lock);
-	bio_list_add(&mddev->dmabuf_deferred, bio);
+	deferred = md_dmabuf_get_deferred(mddev, bio->bi_dmabuf);
+	bio_list_add(&deferred->bios, bio);
 	spin_unlock(&mddev->dmabuf_deferred_lock);
-	queue_work(system_dfl_wq, &mddev->dmabuf_deferred_work);
 }
 EXPORT_SYMBOL_GPL(md_dmabuf_defer);
 
@@ -127,15 +181,26 @@ void md_dmabuf_init(struct mddev *mddev)
 {
 	INIT_WORK(&mddev->dmabuf_work, md_dmabuf_work);
 	spin_lock_init(&mddev->dmabuf_deferred_lock);
-	bio_list_init(&mddev->dmabuf_deferred);
-	INIT_WORK(&mddev->dmabuf_deferred_work, md_dmabuf_deferred_work);
+	INIT_LIST_HEAD(&mddev->dmabuf_deferred);
+	md_dmabuf_deferred_init(&mddev->dmabuf_deferred_spare, mddev, NULL);
+}
+
+static bool md_dmabuf_deferring(struct mddev *mddev)
+{
+	bool deferring;
+
+	spin_lock(&mddev->dmabuf_deferred_lock);
+	deferring = !list_empty(&mddev->dmabuf_deferred);
+	spin_unlock(&mddev->dmabuf_deferred_lock);
+	return deferring;
 }
 
 void md_dmabuf_exit(struct mddev *mddev)
 {
 	cancel_work_sync(&mddev->dmabuf_work);
-	/* its bios are done, but it may not have noticed */
-	flush_work(&mddev->dmabuf_deferred_work);
+	/* their bios are done, but they may not have noticed */
+	wait_var_event(&mddev->dmabuf_deferred, !md_dmabuf_deferring(mddev));
+	flush_work(&mddev->dmabuf_deferred_spare.work);
 }
 
 /*

@@ -36,7 +36,7 @@ those()
 those stripe-on-linear move-loop move-between suspend-move reload reload-incapable revoke-for-ever
 those raid1 map-ebusy map-einval md-replace incapable-member read-error write-error \
 	kill-parked pressure cgroup reset timeout remove-one
-those raid5 revoke-1s ring-exit reshape
+those raid5 revoke-1s ring-exit reshape neighbour
 MATRIX_SOAK='5 12'
 those raid10 move-short soak
 same "nothing attached afterwards" "$(wait_detached)" 0

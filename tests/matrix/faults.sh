@@ -11,7 +11,7 @@ ESTALE=116
 EBUSY=16
 EINVAL=22
 
-FAULTS="move-once move-loop move-short move-between revoke-1s revoke-for-ever lock-held-5s map-ebusy map-einval"
+FAULTS="move-once move-loop move-short move-between revoke-1s revoke-for-ever lock-held-5s neighbour map-ebusy map-einval"
 FAULTS="$FAULTS suspend-move reload reload-incapable pvmove lv-replace md-add md-replace md-re-add reshape"
 FAULTS="$FAULTS incapable-member read-error write-error kill kill-parked ring-exit exec pressure cgroup"
 FAULTS="$FAULTS reset subsystem-reset timeout remove-one remove-all"
@@ -134,6 +134,33 @@ fault_lock_held_5s()
 	invalidate "$1"
 	ask hold 5000
 	sleep 5
+}
+
+# Somebody else's buffer, on the same volume, while this one's exporter has its lock.
+fault_neighbour()
+{
+	local stall failed other
+
+	TIMES=''
+	# where the most is copied
+	if [ "$1" = raid5 ]; then
+		mdadm --quiet /dev/md0 --fail $m/2
+		DEGRADED=1 SPENT=1
+	fi
+	{
+		sleep 7
+		echo stop
+	} | /tests-bin/matrix/stream -b "${MATRIX_KIND:-test}" -p $((POS + 8388608)) "$DEV" \
+		>/tmp/n.out 2>>/tmp/m.err 8>&- 9>&- &
+	other=$!
+	sleep 1
+	fault_lock_held_5s "$1"
+	wait $other
+	stall=$(sed -n 's/.*stall_ms=\([0-9]*\).*/\1/p' /tmp/n.out)
+	failed=$(sed -n 's/.*errno=\([^ ]*\).*mismatches=\([0-9]*\).*/\1 \2/p' /tmp/n.out)
+	note "the other stalled for $stall ms"
+	[ "$failed" = "none 0" ] || note "the other: $(tail -n 1 /tmp/n.out)"
+	[ "$failed" = "none 0" ] && [ "${stall:-9999}" -le 3000 ] || ERRORS=1
 }
 
 fault_map_ebusy()
