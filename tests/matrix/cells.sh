@@ -85,10 +85,8 @@ count_differences()
 	if [ -n "$ARRAY" ]; then
 		settle md0
 		case $1 in
-		raid1 | raid10) /tests-bin/md/mirrors md0 >/tmp/m.cmd 2>&1 || {
-			note "$(cat /tmp/m.cmd)"
-			n=1
-		} ;;
+		# what it says is for cell() to note
+		raid1 | raid10) /tests-bin/md/mirrors md0 >/tmp/m.mirrors 2>&1 && : >/tmp/m.mirrors || n=1 ;;
 		esac
 		n=$((n + $(scrub md0)))
 	elif [ "$1" = lv-raid1-on-raid0 ]; then
@@ -176,7 +174,9 @@ cell()
 	[ "$(value hung)" != 1 ] && [ -z "$STUCK" ] || outcome=hang
 	[ "$mismatches" = 0 ] || note "$(head -n 3 /tmp/m.err | tr '\n' ',')"
 	if [ $UNSOUND = 0 ]; then
+		: >/tmp/m.mirrors
 		mismatches=$((${mismatches:-0} + $(count_differences "$stack")))
+		[ ! -s /tmp/m.mirrors ] || note "$(cat /tmp/m.mirrors)"
 	fi
 	kicked=$(count_kicked "$stack")
 	i=$(wait_detached)

@@ -119,6 +119,7 @@ fault_soak()
 		n=$((n + 1))
 		[ -z "$GONE$STUCK" ] || { note "after $fault"; break; }
 	done 6</tmp/soak.plan
+	overwrite 8
 	[ $ERRORS = 0 ] ||
 		note "$ERRORS failures before a kill, $(grep '^requests failed' /tmp/m.err | tail -n 1)"
 	note "$n faults, $fuzzed beside fuzz"
