@@ -320,19 +320,35 @@ static void dma_buf_io_cpu_queue_bio(struct dma_buf_io_cpu_queue *queue,
 		dma_buf_io_cpu_done(queue, bio, -EBUSY);
 }
 
+/* Is there no exporter to be asked, and nothing to be waited for? */
+static bool dma_buf_io_cpu_ready(struct dma_buf_io_ctx *ctx,
+				 enum dma_data_direction dir)
+{
+	struct dma_buf *dmabuf = ctx->dmabuf;
+
+	/* pairs with the release in dma_buf_io_vmap() */
+	return !dmabuf->ops->begin_cpu_access &&
+	       smp_load_acquire(&ctx->vmapped) &&
+	       dma_resv_test_signaled(dmabuf->resv,
+				      dma_resv_usage_rw(dir == DMA_TO_DEVICE));
+}
+
 /**
  * dma_buf_io_begin_cpu_access_async - get a bio ready for the CPU, elsewhere
  * @bio: dma-buf bio that is going to be copied from, if it is a write, or to
  *
  * Like dma_buf_io_begin_cpu_access(), for those who may not wait.  Calls
- * @bio->bi_end_io, from wherever that becomes known, with BLK_STS_BUFFER in
- * @bio->bi_status if it failed.
+ * @bio->bi_end_io, from wherever that becomes known, which may be here, with
+ * BLK_STS_BUFFER in @bio->bi_status if it failed.
  *
  * Context: any.
  */
 void dma_buf_io_begin_cpu_access_async(struct bio *bio)
 {
-	dma_buf_io_cpu_queue_bio(&bio->bi_dmabuf->cpu_begin, bio);
+	if (dma_buf_io_cpu_ready(bio->bi_dmabuf, dma_buf_io_cpu_dir(bio)))
+		bio->bi_end_io(bio);
+	else
+		dma_buf_io_cpu_queue_bio(&bio->bi_dmabuf->cpu_begin, bio);
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_begin_cpu_access_async);
 

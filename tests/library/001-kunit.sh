@@ -5,7 +5,7 @@
 # vm: --members 1
 . /tests/include/tap.sh
 
-for suite in dma-buf-io-map dma-buf-io; do
+for suite in dma-buf-io-map dma-buf-io-vmap dma-buf-io; do
 	dir=/sys/kernel/debug/kunit/$suite
 	echo 1 >$dir/run || exit 99
 	# the cases of the suite, one level up; the suite's own line repeats them
