@@ -73,17 +73,22 @@ done
 # The one that is recovered has the write, the one it is recovered from has not.
 linear late0 $m/0
 dmsetup remove late1
-for level in 1 10; do
-	begin $level -- $v/late0 $m/1
+for how in "1 good" "1 bad" "10 good" "10 bad"; do
+	level=${how% *}
+	begin "$level" -- $v/late0 $m/1
 	fail md0 $m/1
 	mdadm -q --zero-superblock $m/1
 	echo 8192 >/sys/block/md0/md/sync_max
 	mdadm -q /dev/md0 --add $m/1
-	same "raid$level: recovered up to here" "$(recovered_to 8192)" 8192
-	same "raid$level: a write that the recovered member alone can do" \
+	same "raid$how: recovered up to here" "$(recovered_to 8192)" 8192
+	# what is bad is good once it has been written
+	dev=/sys/block/md0/md/dev-$(disk $m/1)
+	[ "${how#* }" = good ] ||
+		echo "$(($(cat "$dev/offset") + 2048)) 8" >"$dev/bad_blocks"
+	same "raid$how: a write that the recovered member alone can do" \
 		"$(held late0 unmap="$(pci $m/0)")" ESTALE
 	echo max >/sys/block/md0/md/sync_max
-	sound "raid$level, recovered" md0 2
+	sound "raid$how, recovered" md0 2
 	stop md0 $v/late0 $m/1
 done
 
