@@ -185,7 +185,8 @@ struct dma_buf_io_map {
  * @asked: for this device by name, since another brought its mapping back
  * @unmapped_at: when a mapping was last taken away, by dma_buf_io_now()
  * @give_up_at: when parked bios that still have no mapping are failed, or 0 if the
- *	last attempt for them has not failed.  Changed by the work that makes them
+ *	last attempt for them has not failed.  When some have been: when an attempt
+ *	last failed.  Changed by the work that makes them
  * @rcu: the I/O path may still look at a binding that has left the table
  */
 struct dma_buf_io_binding {

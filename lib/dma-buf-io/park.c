@@ -89,10 +89,30 @@ unsigned long dma_buf_io_backoff(unsigned long delay)
 }
 
 /*
+ * An attempt has failed at @now, by dma_buf_io_now().  Is it time to give up?  The
+ * first that fails starts the clock.  Those that come when it has run down do not
+ * wait again, unless nothing has failed for as long.
+ */
+static bool dma_buf_io_time_is_up(unsigned long *give_up_at, unsigned long now)
+{
+	unsigned long timeout = dma_buf_io_park_timeout();
+	unsigned long until = READ_ONCE(*give_up_at);
+
+	if (!until || !time_in_range(now, until - timeout, until + timeout)) {
+		WRITE_ONCE(*give_up_at, now + timeout ?: 1);
+		return false;
+	}
+	if (!time_after(now, until))
+		return false;
+	WRITE_ONCE(*give_up_at, now ?: 1);
+	return true;
+}
+
+/*
  * Try to get the mapping that bios of one device wait for.  Each device has a
- * clock of its own, which runs from the first attempt that fails: one that the
- * exporter has kept waiting says nothing about the others.  Those that are yet to
- * be attached share one, because they are attached one after the other.
+ * clock of its own: one that the exporter has kept waiting says nothing about the
+ * others.  Those that are yet to be attached share one, because they are attached
+ * one after the other.
  *
  * Returns 0, -EAGAIN if it is to be tried again, or why the bios are failed.
  */
@@ -114,17 +134,12 @@ static int dma_buf_io_unpark(struct dma_buf_io_ctx *ctx,
 	binding = xa_load(&ctx->bindings, leaf->id);
 	if (binding)
 		give_up_at = &binding->give_up_at;
-	if (!dma_buf_io_transient(ret) || ret == -EAGAIN) {
+	if (!dma_buf_io_transient(ret) || ret == -EAGAIN)
 		WRITE_ONCE(*give_up_at, 0);
-	} else if (!READ_ONCE(*give_up_at)) {
-		WRITE_ONCE(*give_up_at, dma_buf_io_give_up_at(ctx) ?: 1);
-		ret = -EAGAIN;
-	} else if (time_after(dma_buf_io_now(ctx), READ_ONCE(*give_up_at))) {
-		WRITE_ONCE(*give_up_at, 0);
+	else if (dma_buf_io_time_is_up(give_up_at, dma_buf_io_now(ctx)))
 		ret = -ETIMEDOUT;
-	} else {
+	else
 		ret = -EAGAIN;
-	}
 	rcu_read_unlock();
 	return ret;
 }

@@ -20,5 +20,18 @@ same "two devices wait, one after the other" \
 dmsetup remove both
 dmsetup remove first
 dmsetup remove second
+
+# two volumes on one disk
+for name in first second; do
+	dmsetup create $name --table "0 65536 linear /dev/member/0 $([ $name = first ] && echo 0 || echo 65536)"
+done
+stripe both 128 /dev/mapper/first /dev/mapper/second
+dmsetup suspend first
+dmsetup suspend second
+same "a device that has waited in vain does not wait again" \
+	"$(/tests-bin/move/in-turn /dev/mapper/both $ms first second)" "ESTALE after 0"
+dmsetup remove both
+dmsetup remove first
+dmsetup remove second
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing
