@@ -326,10 +326,12 @@ static bool dma_buf_io_cpu_ready(struct dma_buf_io_ctx *ctx,
 {
 	struct dma_buf *dmabuf = ctx->dmabuf;
 
+	if (dmabuf->ops->begin_cpu_access)
+		return false;
 	/* pairs with the release in dma_buf_io_vmap() */
-	return !dmabuf->ops->begin_cpu_access &&
-	       smp_load_acquire(&ctx->vmapped) &&
-	       dma_resv_test_signaled(dmabuf->resv,
+	if (!smp_load_acquire(&ctx->vmapped))
+		return false;
+	return dma_resv_test_signaled(dmabuf->resv,
 				      dma_resv_usage_rw(dir == DMA_TO_DEVICE));
 }
 
