@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-io.h>
@@ -137,7 +138,8 @@ static void access_at_once(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, access->task, current);
 	dma_resv_unlock(ctx->dmabuf->resv);
 	wait_for_completion(&access->begun);
-	KUNIT_EXPECT_EQ(test, access->bio.bi_status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(access->bio.bi_status),
+			0);
 
 	kunit_release_action(test, unregister, ctx);
 	wait_for_completion(&released);
@@ -170,7 +172,8 @@ static void access_after_fence(struct kunit *test)
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&access->begun,
 							  TIMEOUT), 0);
-	KUNIT_EXPECT_EQ(test, access->bio.bi_status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(access->bio.bi_status),
+			0);
 	dma_fence_put(fence);
 
 	kunit_release_action(test, unregister, ctx);
