@@ -107,8 +107,12 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
 		spin_lock(&mddev->dmabuf_deferred_lock);
 		bios = deferred->bios;
 		bio_list_init(&deferred->bios);
-		if (bio_list_empty(&bios))
+		if (bio_list_empty(&bios)) {
 			list_del_init(&deferred->node);
+			/* then the array may go away */
+			wake_up_var_locked(&mddev->dmabuf_deferred,
+					   &mddev->dmabuf_deferred_lock);
+		}
 		spin_unlock(&mddev->dmabuf_deferred_lock);
 		if (bio_list_empty(&bios))
 			break;
@@ -117,8 +121,6 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
 			submit_bio_noacct(bio);
 		}
 	}
-	/* the array may be gone now: only its address is used */
-	wake_up_var(&mddev->dmabuf_deferred);
 	if (!spare)
 		kfree(deferred);
 }
@@ -185,21 +187,15 @@ void md_dmabuf_init(struct mddev *mddev)
 	md_dmabuf_deferred_init(&mddev->dmabuf_deferred_spare, mddev, NULL);
 }
 
-static bool md_dmabuf_deferring(struct mddev *mddev)
-{
-	bool deferring;
-
-	spin_lock(&mddev->dmabuf_deferred_lock);
-	deferring = !list_empty(&mddev->dmabuf_deferred);
-	spin_unlock(&mddev->dmabuf_deferred_lock);
-	return deferring;
-}
-
 void md_dmabuf_exit(struct mddev *mddev)
 {
 	cancel_work_sync(&mddev->dmabuf_work);
 	/* their bios are done, but they may not have noticed */
-	wait_var_event(&mddev->dmabuf_deferred, !md_dmabuf_deferring(mddev));
+	spin_lock(&mddev->dmabuf_deferred_lock);
+	wait_var_event_spinlock(&mddev->dmabuf_deferred,
+				list_empty(&mddev->dmabuf_deferred),
+				&mddev->dmabuf_deferred_lock);
+	spin_unlock(&mddev->dmabuf_deferred_lock);
 	flush_work(&mddev->dmabuf_deferred_spare.work);
 }
 

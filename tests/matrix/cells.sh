@@ -12,6 +12,7 @@
 . /tests/include/complaints.sh
 . /tests/matrix/stacks.sh
 . /tests/matrix/faults.sh
+. /tests/matrix/fuzz.sh
 . /tests/matrix/soak.sh
 
 note()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
 # The soak: one stream, and for MATRIX_SOAK="SEED SECONDS" faults at random, one after
-# the other, many of them beside the fuzz program. Sourced by cells.sh after faults.sh.
+# the other, many of them beside the fuzz program. Sourced by cells.sh after fuzz.sh.
 #
 # The same seed gives the same faults in the same order; how they meet with the I/O is
 # a matter of luck.
