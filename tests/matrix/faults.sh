@@ -136,6 +136,18 @@ fault_lock_held_5s()
 	sleep 5
 }
 
+# wait_gone NAME SLOT: md suspends the array to take a failed member out, and that waits
+# for all I/O there is
+wait_gone()
+{
+	local i=0
+
+	while [ -e "/sys/block/$1/md/$2" ] && [ $i -lt 100 ]; do
+		i=$((i + 1))
+		sleep 0.1
+	done
+}
+
 # Somebody else's buffer, on the same volume, while this one's exporter has its lock.
 fault_neighbour()
 {
@@ -145,6 +157,7 @@ fault_neighbour()
 	# where the most is copied
 	if [ "$1" = raid5 ]; then
 		mdadm --quiet /dev/md0 --fail $m/2
+		wait_gone md0 rd2
 		DEGRADED=1 SPENT=1
 	fi
 	{

@@ -20,13 +20,11 @@
 #define THREADS		3
 #define SLOTS		8
 #define KINDS		5
-#define BUFFERS		40
 #define SIZE		(1u << 20)
 #define HUNG_S		120
 
 static int test_dev, devices[16], nr_devices;
-static struct dbio_buf bufs[BUFFERS];
-static unsigned int nr_bufs = KINDS;
+static struct dbio_buf bufs[KINDS];
 static uint64_t seed, start;
 static unsigned long per_thread;
 static atomic_ulong successes, refusals, unexpected, worst_ns, worst_wait;
@@ -109,7 +107,7 @@ static void change_slots(struct thread *t)
 	for (unsigned int i = 0; i < nr; i++) {
 		desc[i].type = one_in(t, 8) ? IO_REGBUF_TYPE_EMPTY : IO_REGBUF_TYPE_DMABUF;
 		if (desc[i].type == IO_REGBUF_TYPE_DMABUF) {
-			desc[i].dmabuf_fd = one_in(t, 16) ? any_fd(t) : bufs[rnd(t, nr_bufs)].fd;
+			desc[i].dmabuf_fd = one_in(t, 16) ? any_fd(t) : bufs[rnd(t, KINDS)].fd;
 			desc[i].target_fd = one_in(t, 16) ? any_fd(t) :
 							    devices[rnd(t, nr_devices)];
 			t->target[slot + i] = desc[i].target_fd;
@@ -173,7 +171,7 @@ static void some_io(struct thread *t)
 static void exporter(struct thread *t)
 {
 	static const int errors[] = { EBUSY, EINVAL, ENOMEM, EAGAIN, ENODEV, EADDRINUSE };
-	struct dmabuf_test_op op = { .dmabuf_fd = bufs[rnd(t, nr_bufs)].fd };
+	struct dmabuf_test_op op = { .dmabuf_fd = bufs[rnd(t, KINDS)].fd };
 
 	op.op = rnd(t, DMABUF_TEST_FENCE);
 	switch (op.op) {
@@ -269,11 +267,8 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	/* DMA_API_DEBUG takes more than seven mappings of a page for a leak */
-	if (!access("/sys/kernel/debug/dma-api", F_OK))
-		nr_bufs = BUFFERS;
-	for (unsigned int i = 0; i < nr_bufs; i++)
-		if (dbio_buf_create(&bufs[i], kinds[i % KINDS], SIZE))
+	for (unsigned int i = 0; i < KINDS; i++)
+		if (dbio_buf_create(&bufs[i], kinds[i], SIZE))
 			return 2;
 	atomic_store(&running, THREADS);
 	for (unsigned int i = 0; i < THREADS; i++) {
