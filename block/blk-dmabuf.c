@@ -127,8 +127,8 @@ int blkdev_dmabuf_register(struct file *file, struct dma_buf_io_ctx *ctx)
 	int ret = blk_dmabuf_register(bdev, ctx, true);
 
 	/* after the device has had a look at what it consists of */
-	WRITE_ONCE(ctx->read_nowait, bdev_limits(bdev)->features &
-				     BLK_FEAT_DMABUF_NOWAIT);
+	WRITE_ONCE(ctx->nowait,
+		   bdev_limits(bdev)->features & BLK_FEAT_DMABUF_NOWAIT);
 	return ret;
 }
 

@@ -48,13 +48,13 @@ static inline int io_dmabuf_import(int ddir, struct iov_iter *iter,
 }
 
 /*
- * May a read be submitted without a worker, even if the file does not promise
+ * May I/O be submitted without a worker, even if the file does not promise
  * that for everything?
  */
-static inline bool io_dmabuf_read_nowait(const struct iov_iter *iter)
+static inline bool io_dmabuf_nowait(const struct iov_iter *iter)
 {
 	return iov_iter_is_dmabuf(iter) &&
-	       READ_ONCE(iter->dmabuf->read_nowait);
+	       READ_ONCE(iter->dmabuf->nowait);
 }
 #else
 static inline int io_dmabuf_register(struct io_ring_ctx *ctx,
@@ -75,7 +75,7 @@ static inline void io_dmabuf_drop_targets(struct io_ring_ctx *ctx)
 {
 }
 
-static inline bool io_dmabuf_read_nowait(const struct iov_iter *iter)
+static inline bool io_dmabuf_nowait(const struct iov_iter *iter)
 {
 	return false;
 }

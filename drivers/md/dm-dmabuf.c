@@ -10,9 +10,15 @@
 
 #define DM_MSG_PREFIX "dmabuf"
 
+static int dm_dmabuf_device_lacks(struct dm_target *ti, struct dm_dev *dev,
+				  sector_t start, sector_t len, void *data)
+{
+	return !blk_queue_dmabuf(bdev_get_queue(dev->bdev));
+}
+
 /*
- * Can every target of @t carry bios without pages?  Those that do must also say
- * which devices they use.  Whether the devices can is for limit stacking to tell.
+ * Can every target of @t, and every device, carry bios without pages?  Targets
+ * that do must also say which devices they use.
  */
 bool dm_table_supports_dmabuf(struct dm_table *t)
 {
@@ -20,7 +26,8 @@ bool dm_table_supports_dmabuf(struct dm_table *t)
 		struct dm_target *ti = dm_table_get_target(t, i);
 
 		if (!dm_target_supports_dmabuf(ti->type) ||
-		    !ti->type->iterate_devices)
+		    !ti->type->iterate_devices ||
+		    ti->type->iterate_devices(ti, dm_dmabuf_device_lacks, NULL))
 			return false;
 	}
 

@@ -92,15 +92,17 @@ EXPORT_SYMBOL_GPL(md_dmabuf_changed);
 /*
  * In order, and one after the other: what one of them waits for, the ones behind
  * it mostly wait for as well.  That may be the exporter, so it is not for other
- * registrations to wait for.
+ * registrations to wait for.  Nor is a suspension of the array for what the
+ * suspension waits for, which has been on its way through the array already.
  */
 static void md_dmabuf_deferred_work(struct work_struct *work)
 {
 	struct md_dmabuf_deferred *deferred =
 		container_of(work, struct md_dmabuf_deferred, work);
 	struct mddev *mddev = deferred->mddev;
-	bool spare = deferred == &mddev->dmabuf_deferred_spare;
+	bool spare = !deferred->ctx;
 	struct bio_list bios;
+	struct blk_plug plug;
 	struct bio *bio;
 
 	for (;;) {
@@ -116,10 +118,15 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
 		spin_unlock(&mddev->dmabuf_deferred_lock);
 		if (bio_list_empty(&bios))
 			break;
+		blk_start_plug(&plug);
 		while ((bio = bio_list_pop(&bios))) {
 			bio->bi_opf &= ~REQ_NOWAIT;
-			submit_bio_noacct(bio);
+			if (deferred->begun)
+				md_handle_request(mddev, bio);
+			else
+				submit_bio_noacct(bio);
 		}
+		blk_finish_plug(&plug);
 	}
 	if (!spare)
 		kfree(deferred);
@@ -127,10 +134,11 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
 
 static void md_dmabuf_deferred_init(struct md_dmabuf_deferred *deferred,
 				    struct mddev *mddev,
-				    struct dma_buf_io_ctx *ctx)
+				    struct dma_buf_io_ctx *ctx, bool begun)
 {
 	deferred->mddev = mddev;
 	deferred->ctx = ctx;
+	deferred->begun = begun;
 	bio_list_init(&deferred->bios);
 	INIT_LIST_HEAD(&deferred->node);
 	INIT_WORK(&deferred->work, md_dmabuf_deferred_work);
@@ -141,20 +149,21 @@ static void md_dmabuf_deferred_init(struct md_dmabuf_deferred *deferred,
  * lock that the caller holds until it has added one.
  */
 static struct md_dmabuf_deferred *
-md_dmabuf_get_deferred(struct mddev *mddev, struct dma_buf_io_ctx *ctx)
+md_dmabuf_get_deferred(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
+		       bool begun)
 {
 	struct md_dmabuf_deferred *deferred;
 
 	lockdep_assert_held(&mddev->dmabuf_deferred_lock);
 
 	list_for_each_entry(deferred, &mddev->dmabuf_deferred, node)
-		if (deferred->ctx == ctx)
+		if (deferred->ctx == ctx && deferred->begun == begun)
 			return deferred;
 	deferred = kmalloc_obj(*deferred, GFP_NOWAIT);
 	if (deferred)
-		md_dmabuf_deferred_init(deferred, mddev, ctx);
+		md_dmabuf_deferred_init(deferred, mddev, ctx, begun);
 	else
-		deferred = &mddev->dmabuf_deferred_spare;
+		deferred = &mddev->dmabuf_deferred_spare[begun];
 	/* once: the work goes on until it finds no more, and frees it then */
 	if (list_empty(&deferred->node)) {
 		list_add(&deferred->node, &mddev->dmabuf_deferred);
@@ -164,8 +173,9 @@ md_dmabuf_get_deferred(struct mddev *mddev, struct dma_buf_io_ctx *ctx)
 }
 
 /*
- * Submit @bio again from where it may wait.  It is somebody's direct I/O: no
- * reclaim depends on it.
+ * Submit @bio again from where it may wait or, if it is a clone of
+ * md_account_bio(), have the personality go on with it there.  It is somebody's
+ * direct I/O: no reclaim depends on it.
  */
 void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 {
@@ -173,7 +183,8 @@ void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 
 	bio_clear_polled(bio);
 	spin_lock(&mddev->dmabuf_deferred_lock);
-	deferred = md_dmabuf_get_deferred(mddev, bio->bi_dmabuf);
+	deferred = md_dmabuf_get_deferred(mddev, bio->bi_dmabuf,
+					  md_cloned_bio(mddev, bio));
 	bio_list_add(&deferred->bios, bio);
 	spin_unlock(&mddev->dmabuf_deferred_lock);
 }
@@ -184,7 +195,9 @@ void md_dmabuf_init(struct mddev *mddev)
 	INIT_WORK(&mddev->dmabuf_work, md_dmabuf_work);
 	spin_lock_init(&mddev->dmabuf_deferred_lock);
 	INIT_LIST_HEAD(&mddev->dmabuf_deferred);
-	md_dmabuf_deferred_init(&mddev->dmabuf_deferred_spare, mddev, NULL);
+	for (int i = 0; i < 2; i++)
+		md_dmabuf_deferred_init(&mddev->dmabuf_deferred_spare[i],
+					mddev, NULL, i);
 }
 
 void md_dmabuf_exit(struct mddev *mddev)
@@ -196,7 +209,8 @@ void md_dmabuf_exit(struct mddev *mddev)
 				list_empty(&mddev->dmabuf_deferred),
 				&mddev->dmabuf_deferred_lock);
 	spin_unlock(&mddev->dmabuf_deferred_lock);
-	flush_work(&mddev->dmabuf_deferred_spare.work);
+	for (int i = 0; i < 2; i++)
+		flush_work(&mddev->dmabuf_deferred_spare[i].work);
 }
 
 /*

@@ -4,8 +4,8 @@
  *
  * Reads of healthy chunks are cloned and sent on.  Everything else goes through
  * the stripe cache, which copies to and from the CPU's mapping of the dma-buf.
- * The exporter is told before and after.  That may wait for it, for a bounded time,
- * so it is neither done in raid5d nor where a stripe is held: other users' I/O
+ * The exporter is told before and after.  Bios wait for it, for a bounded time, while
+ * they hold no stripe; neither raid5d nor who submits them does: other users' I/O
  * depends on those.
  */
 #include <linux/dma-buf-io.h>
@@ -59,19 +59,6 @@ unsigned int raid5_dmabuf_max_sectors(struct r5conf *conf, struct bio *bio,
 }
 
 /*
- * Get the data of @bio ready for the stripe cache.  False if that is not
- * possible: then it has been ended.  Waits for the exporter, but not for ever: the
- * submitter holds what a suspension of the array waits for.
- */
-bool raid5_dmabuf_begin(struct bio *bio)
-{
-	if (!dma_buf_io_begin_cpu_access(bio))
-		return true;
-	bio_endio_status(bio, BLK_STS_BUFFER);
-	return false;
-}
-
-/*
  * The last of @bio's stripes is done.  Let the exporter know, then whoever waits
  * for it.  Any context.
  */
@@ -81,13 +68,53 @@ static void raid5_dmabuf_end_io(struct bio *bio)
 	dma_buf_io_end_cpu_access(bio);
 }
 
-/*
- * @bio, a clone of md_account_bio(), goes to the stripe cache now, after
- * raid5_dmabuf_begin().
- */
-void raid5_dmabuf_use_stripes(struct bio *bio)
+static void raid5_dmabuf_begun(struct bio *bio)
 {
-	bio->bi_end_io = raid5_dmabuf_end_io;
+	struct md_io_clone *clone = container_of(bio, struct md_io_clone,
+						 bio_clone);
+	struct mddev *mddev = clone->mddev;
+
+	if (!bio->bi_status) {
+		bio->bi_end_io = raid5_dmabuf_end_io;
+		md_dmabuf_defer(mddev, bio);
+		return;
+	}
+	if (bio_data_dir(bio) == WRITE)
+		md_write_end(mddev);
+	md_end_clone_io(bio);
+}
+
+/*
+ * @bio is for the stripe cache.  Get its data ready, then a work of the array
+ * comes back with a clone.  Nobody waits for the exporter: the clone does, and not
+ * for ever, because a suspension of the array waits for it.
+ */
+void raid5_dmabuf_begin(struct mddev *mddev, struct bio *bio)
+{
+	md_account_bio(mddev, &bio);
+	bio->bi_end_io = raid5_dmabuf_begun;
+	dma_buf_io_begin_cpu_access(bio);
+}
+
+/* What raid5_dmabuf_begin() was given, of which @bio is the clone. */
+struct bio *raid5_dmabuf_front(struct bio *bio)
+{
+	return container_of(bio, struct md_io_clone, bio_clone)->orig_bio;
+}
+
+/*
+ * The clone had to give up, because a reshape that it waited for has been
+ * interrupted.  dm-raid's cannot be submitted again, but dm does it.  Others must not
+ * be from here: that may wait for a suspension, which waits for other clones.
+ */
+void raid5_dmabuf_restart(struct mddev *mddev, struct bio *front)
+{
+	if (!mddev_is_dm(mddev)) {
+		md_dmabuf_defer(mddev, front);
+		return;
+	}
+	front->bi_status = BLK_STS_DM_REQUEUE;
+	bio_endio(front);
 }
 
 static void raid5_dmabuf_retry_begun(struct bio *bio)
@@ -100,7 +127,7 @@ static void raid5_dmabuf_retry_begun(struct bio *bio)
 		bio->bi_end_io = md_end_clone_io;
 		raid5_end_aligned_read(conf, bio);
 	} else {
-		raid5_dmabuf_use_stripes(bio);
+		bio->bi_end_io = raid5_dmabuf_end_io;
 		raid5_add_bio_to_retry(bio, conf);
 	}
 }
@@ -112,5 +139,5 @@ static void raid5_dmabuf_retry_begun(struct bio *bio)
 void raid5_dmabuf_retry(struct bio *bio, struct r5conf *conf)
 {
 	bio->bi_end_io = raid5_dmabuf_retry_begun;
-	dma_buf_io_begin_cpu_access_async(bio);
+	dma_buf_io_begin_cpu_access(bio);
 }

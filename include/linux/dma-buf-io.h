@@ -74,8 +74,8 @@ struct dma_buf_io_cpu_queue {
  * @topology: what dma_buf_io_topology was when all devices were last bound
  * @tried: what it was when that was last tried
  * @quiet: who refuses has been said already, see dma_buf_io_notice()
- * @read_nowait: reads may be submitted where waiting is not allowed, even if the
- *	file does not say so for all I/O
+ * @nowait: its I/O may be submitted where waiting is not allowed, even if the file
+ *	does not say so for all I/O
  * @failing_until: until when attempts to bring the mappings back are repeated,
  *	once one has failed.  Not before @failed_at and another timeout does it
  *	start anew.  By dma_buf_io_now(), as all times here
@@ -118,7 +118,7 @@ struct dma_buf_io_ctx {
 	int			topology;
 	int			tried;
 	unsigned int		quiet;
-	bool			read_nowait;
+	bool			nowait;
 	unsigned long		failing_until;
 	unsigned long		failed_at;
 	unsigned long		drained;
@@ -336,8 +336,7 @@ void dma_buf_io_park(struct dma_buf_io_ctx *ctx, struct bio_list *bios);
 
 /* The CPU's way to the data: for drivers that have to look at it */
 int dma_buf_io_vmap(struct dma_buf_io_ctx *ctx, enum dma_buf_io_wait wait);
-int dma_buf_io_begin_cpu_access(struct bio *bio);
-void dma_buf_io_begin_cpu_access_async(struct bio *bio);
+void dma_buf_io_begin_cpu_access(struct bio *bio);
 void dma_buf_io_end_cpu_access(struct bio *bio);
 void dma_buf_io_copy_from(struct dma_buf_io_ctx *ctx, u64 offset, void *to,
 			  size_t len);

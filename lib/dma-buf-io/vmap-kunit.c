@@ -113,7 +113,7 @@ static void begin(struct access *access, struct dma_buf_io_ctx *ctx)
 	access->bio.bi_end_io = begun;
 	access->task = NULL;
 	init_completion(&access->begun);
-	dma_buf_io_begin_cpu_access_async(&access->bio);
+	dma_buf_io_begin_cpu_access(&access->bio);
 }
 
 /* no lock of the exporter is needed */

@@ -9,7 +9,6 @@
  * up if it takes too long.
  */
 #include <linux/bio.h>
-#include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-io.h>
@@ -336,53 +335,23 @@ static bool dma_buf_io_cpu_ready(struct dma_buf_io_ctx *ctx,
 }
 
 /**
- * dma_buf_io_begin_cpu_access_async - get a bio ready for the CPU, elsewhere
+ * dma_buf_io_begin_cpu_access - get the data of a bio ready for the CPU
  * @bio: dma-buf bio that is going to be copied from, if it is a write, or to
  *
- * Like dma_buf_io_begin_cpu_access(), for those who may not wait.  Calls
- * @bio->bi_end_io, from wherever that becomes known, which may be here, with
- * BLK_STS_BUFFER in @bio->bi_status if it failed.
+ * Calls @bio->bi_end_io when it is: from here, where the exporter need not be asked,
+ * or from a worker.  That takes a dma_buf_io_end_cpu_access() then.  If it fails,
+ * calls it with BLK_STS_BUFFER in @bio->bi_status, from any context, after as long
+ * as parked bios would wait, whatever the exporter does, or at once if another bio
+ * of the registration has just waited in vain.
  *
  * Context: any.
  */
-void dma_buf_io_begin_cpu_access_async(struct bio *bio)
+void dma_buf_io_begin_cpu_access(struct bio *bio)
 {
 	if (dma_buf_io_cpu_ready(bio->bi_dmabuf, dma_buf_io_cpu_dir(bio)))
 		bio->bi_end_io(bio);
 	else
 		dma_buf_io_cpu_queue_bio(&bio->bi_dmabuf->cpu_begin, bio);
-}
-EXPORT_SYMBOL_GPL(dma_buf_io_begin_cpu_access_async);
-
-static void dma_buf_io_begun(struct bio *bio)
-{
-	complete(bio->bi_private);
-}
-
-/**
- * dma_buf_io_begin_cpu_access - get the data of a bio ready for the CPU
- * @bio: dma-buf bio that is going to be copied from, if it is a write, or to
- *
- * Every success needs a dma_buf_io_end_cpu_access().  Whatever the exporter does,
- * this returns: the caller may hold what others wait for.
- *
- * Context: process context, may sleep for as long as parked bios would, no longer
- * if another bio of the registration just has.
- * Return: 0 or -EBUSY.
- */
-int dma_buf_io_begin_cpu_access(struct bio *bio)
-{
-	DECLARE_COMPLETION_ONSTACK(done);
-	struct bio waiter;
-
-	/* not @bio itself: parts of it may be under way, and fail */
-	bio_init(&waiter, NULL, NULL, 0, bio->bi_opf);
-	waiter.bi_dmabuf = bio->bi_dmabuf;
-	waiter.bi_private = &done;
-	waiter.bi_end_io = dma_buf_io_begun;
-	dma_buf_io_begin_cpu_access_async(&waiter);
-	wait_for_completion_io(&done);
-	return waiter.bi_status ? -EBUSY : 0;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_begin_cpu_access);
 

@@ -3,8 +3,9 @@
  * Write and read through a dma-buf, with all data compared, for as long as a
  * command runs.
  *
- *	steady [-b KIND] [-t ERRNO]... DEVICE -- COMMAND...
+ *	steady [-r] [-b KIND] [-t ERRNO]... DEVICE -- COMMAND...
  *
+ * -r: nothing is written while the command runs.
  * -t: the number of an errno that requests may get. Prints how many parts were
  * written and how many refused; exits as the command did, or with 1 if data was
  * wrong or an error was not one of those.
@@ -17,10 +18,13 @@ int main(int argc, char **argv)
 	const char *kind = "udmabuf";
 	static struct rounds r;
 	int opt, ret, status, nr = 0;
+	bool writes = true;
 	pid_t pid;
 
-	while ((opt = getopt(argc, argv, "+b:t:")) != -1) {
-		if (opt == 'b')
+	while ((opt = getopt(argc, argv, "+rb:t:")) != -1) {
+		if (opt == 'r')
+			writes = false;
+		else if (opt == 'b')
 			kind = optarg;
 		else if (opt == 't' && nr < 4)
 			r.tolerated[nr++] = -atoi(optarg);
@@ -44,7 +48,7 @@ int main(int argc, char **argv)
 		_exit(127);
 	}
 	while (!ret && waitpid(pid, &status, WNOHANG) != pid)
-		ret = rounds_write(&r) ?: rounds_read(&r, false);
+		ret = (writes ? rounds_write(&r) : 0) ?: rounds_read(&r, false);
 	if (ret)
 		waitpid(pid, &status, 0);
 	printf("%u parts written, %u refused (%s)\n", r.done, r.refused,
