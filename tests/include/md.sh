@@ -44,14 +44,14 @@ md()
 # way for a moment before it shows.
 settle()
 {
-	local i=0 idle=0
+	local i=0 idle=0 action
 
 	[ -e "/sys/block/$1/md/sync_action" ] || return 0
 	while [ $idle -lt 4 ]; do
 		[ $i -lt 2400 ] || return 1
 		# raid0 is another level while it grows
-		[ -e "/sys/block/$1/md/sync_action" ] || return 0
-		if [ "$(md "$1" sync_action)" = idle ]; then
+		action=$(md "$1" sync_action 2>/dev/null) || return 0
+		if [ "$action" = idle ]; then
 			idle=$((idle + 1))
 		else
 			idle=0
