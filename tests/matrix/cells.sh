@@ -76,7 +76,7 @@ allowed()
 {
 	case $1 in
 	timeout | reset | subsystem-reset | soak) echo 'nvme.*timeout|I/O [0-9]+.*QID.*timeout' ;;
-	fuzz) echo 'active_cacheline_inc_overlap|Call Trace' ;;
+	fuzz) echo 'at (add_dma_entry|active_cacheline_inc_overlap)|Call Trace' ;;
 	*) echo '^$' ;;
 	esac
 }
