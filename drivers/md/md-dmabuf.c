@@ -175,7 +175,7 @@ md_dmabuf_get_deferred(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
 /*
  * Submit @bio again from where it may wait or, if it is a clone of
  * md_account_bio(), have the personality go on with it there.  It is somebody's
- * direct I/O: no reclaim depends on it.
+ * direct I/O: no reclaim depends on it.  Process context.
  */
 void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 {

@@ -68,6 +68,7 @@ static void raid5_dmabuf_end_io(struct bio *bio)
 	dma_buf_io_end_cpu_access(bio);
 }
 
+/* Process context if it has, any if it has not. */
 static void raid5_dmabuf_begun(struct bio *bio)
 {
 	struct md_io_clone *clone = container_of(bio, struct md_io_clone,

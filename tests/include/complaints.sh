@@ -11,3 +11,8 @@ COMPLAINTS="$COMPLAINTS"'|KASAN|UBSAN|DMA-API: [^ ]+ [^ ]+: |DMA-API: .*out of m
 COMPLAINTS="$COMPLAINTS"'|DMAR: .*fault|DMAR:.*\[.*NO_PASID|blocked for more than|soft lockup|rcu.*detected .*stall'
 COMPLAINTS="$COMPLAINTS"'|kmemleak: [0-9]+ new|nvme.*timeout|I/O [0-9]+.*QID.*timeout|ODEBUG|list_(add|del) corruption'
 COMPLAINTS="$COMPLAINTS"'|Kernel panic|refcount_t: |percpu ref .*<= 0|Unable to handle|sleeping function called'
+
+# DMA_API_DEBUG takes more than seven mappings of a page for a leak: this warning of its
+# alone, which has no "DMA-API: DRIVER DEVICE: " as those about a device, and what follows
+# every warning.
+TOO_MANY_MAPPINGS='WARNING: kernel/dma/debug\.c:[0-9]+ at (add_dma_entry|active_cacheline_inc_overlap)|Call Trace:'

@@ -12,6 +12,7 @@
 . /tests/include/complaints.sh
 . /tests/matrix/stacks.sh
 . /tests/matrix/faults.sh
+. /tests/matrix/changes.sh
 . /tests/matrix/fuzz.sh
 . /tests/matrix/soak.sh
 
@@ -76,7 +77,7 @@ allowed()
 {
 	case $1 in
 	timeout | reset | subsystem-reset | soak) echo 'nvme.*timeout|I/O [0-9]+.*QID.*timeout' ;;
-	fuzz) echo 'at (add_dma_entry|active_cacheline_inc_overlap)|Call Trace' ;;
+	fuzz) echo "$TOO_MANY_MAPPINGS" ;;
 	*) echo '^$' ;;
 	esac
 }
