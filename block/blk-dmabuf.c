@@ -234,3 +234,19 @@ blk_status_t blk_mq_dmabuf_park(struct request *rq)
 	return BLK_STS_OK;
 }
 EXPORT_SYMBOL_GPL(blk_mq_dmabuf_park);
+
+/**
+ * blk_dmabuf_resubmit - submit a bio again whose device has put it off
+ * @bio: dma-buf bio that submit_bio() has brought there
+ *
+ * Unlike submit_bio_noacct(), which checks and throttles: that has been done, and a
+ * cgroup's limit of I/Os is for what users ask for.  Statistics of cgroups count
+ * another I/O, but no more bytes.
+ *
+ * Context: process context, may sleep.
+ */
+void blk_dmabuf_resubmit(struct bio *bio)
+{
+	submit_bio_noacct_nocheck(bio, false);
+}
+EXPORT_SYMBOL_GPL(blk_dmabuf_resubmit);

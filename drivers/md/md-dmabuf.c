@@ -16,6 +16,12 @@
 #include "md.h"
 
 /*
+ * Deferred bios.  Those that hold up a suspension must not queue behind those that
+ * wait for it, and what waits for memory may wait for them.
+ */
+static struct workqueue_struct *md_dmabuf_wq, *md_dmabuf_begun_wq;
+
+/*
  * Tell whether the array can carry dma-buf I/O: its personality and every member
  * can.  Spares do not count before they are members, when redundancy comes
  * first: an array whose new member cannot do it stops offering it.
@@ -124,7 +130,7 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
 			if (deferred->begun)
 				md_handle_request(mddev, bio);
 			else
-				submit_bio_noacct(bio);
+				blk_dmabuf_resubmit(bio);
 		}
 		blk_finish_plug(&plug);
 	}
@@ -167,15 +173,15 @@ md_dmabuf_get_deferred(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
 	/* once: the work goes on until it finds no more, and frees it then */
 	if (list_empty(&deferred->node)) {
 		list_add(&deferred->node, &mddev->dmabuf_deferred);
-		queue_work(system_dfl_wq, &deferred->work);
+		queue_work(begun ? md_dmabuf_begun_wq : md_dmabuf_wq,
+			   &deferred->work);
 	}
 	return deferred;
 }
 
 /*
  * Submit @bio again from where it may wait or, if it is a clone of
- * md_account_bio(), have the personality go on with it there.  It is somebody's
- * direct I/O: no reclaim depends on it.  Process context.
+ * md_account_bio(), have the personality go on with it there.  Process context.
  */
 void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 {
@@ -198,6 +204,34 @@ void md_dmabuf_init(struct mddev *mddev)
 	for (int i = 0; i < 2; i++)
 		md_dmabuf_deferred_init(&mddev->dmabuf_deferred_spare[i],
 					mddev, NULL, i);
+}
+
+static bool md_dmabuf_idle(struct mddev *mddev)
+{
+	bool idle;
+
+	spin_lock(&mddev->dmabuf_deferred_lock);
+	idle = list_empty(&mddev->dmabuf_deferred);
+	spin_unlock(&mddev->dmabuf_deferred_lock);
+	return idle;
+}
+
+/*
+ * The array is about to be stopped, perhaps through the file that I/O has been sent
+ * through.  What has been put off, or is with its exporter, holds nothing that
+ * quiescing the personality would wait for.  A signal ends the wait: it may be one of
+ * io_uring's that a request has completed, after which the caller is to try again.
+ */
+int md_dmabuf_drain(struct mddev *mddev)
+{
+	int ret = wait_var_event_interruptible(&mddev->dmabuf_deferred,
+					       md_dmabuf_idle(mddev));
+
+	if (!ret)
+		ret = mddev_suspend(mddev, true);
+	if (!ret)
+		mddev_resume(mddev);
+	return ret;
 }
 
 void md_dmabuf_exit(struct mddev *mddev)
@@ -340,3 +374,22 @@ bool md_dmabuf_prepare(struct mddev *mddev, struct bio *bio)
 	return false;
 }
 EXPORT_SYMBOL_GPL(md_dmabuf_prepare);
+
+int __init md_dmabuf_create_wqs(void)
+{
+	md_dmabuf_wq = alloc_workqueue("md_dmabuf", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	md_dmabuf_begun_wq = alloc_workqueue("md_dmabuf_begun",
+					     WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (md_dmabuf_wq && md_dmabuf_begun_wq)
+		return 0;
+	md_dmabuf_destroy_wqs();
+	return -ENOMEM;
+}
+
+void md_dmabuf_destroy_wqs(void)
+{
+	if (md_dmabuf_wq)
+		destroy_workqueue(md_dmabuf_wq);
+	if (md_dmabuf_begun_wq)
+		destroy_workqueue(md_dmabuf_begun_wq);
+}

@@ -166,7 +166,7 @@ static void dma_buf_io_submit(struct dma_buf_io_ctx *ctx, struct bio_list *bios)
 		trace_dma_buf_io_resume(ctx, bio);
 		/* this context may block where the submitter's could not */
 		bio->bi_opf &= ~REQ_NOWAIT;
-		submit_bio_noacct(bio);
+		blk_dmabuf_resubmit(bio);
 	}
 	blk_finish_plug(&plug);
 }

@@ -175,7 +175,8 @@ static int dma_buf_io_do_begin(struct dma_buf_io_ctx *ctx,
 static void dma_buf_io_cpu_done(struct dma_buf_io_cpu_queue *queue,
 				struct bio *bio, int error)
 {
-	if (error && (queue->begins || bio_data_dir(bio) == READ))
+	if (error && !bio->bi_status &&
+	    (queue->begins || bio_data_dir(bio) == READ))
 		bio->bi_status = BLK_STS_BUFFER;
 	bio->bi_end_io(bio);
 }
@@ -224,6 +225,8 @@ static void dma_buf_io_cpu_call(struct dma_buf_io_cpu_queue *queue,
 	queue->bio = NULL;
 	queue->busy = false;
 	queue->stuck = false;
+	/* for those behind it */
+	queue->since = jiffies;
 	spin_unlock_irq(&queue->lock);
 	if (bio)
 		dma_buf_io_cpu_done(queue, bio, ret);
@@ -255,15 +258,17 @@ static void dma_buf_io_cpu_work(struct work_struct *work)
 					    dma_buf_io_cpu_dir(bio));
 		}
 	}
+	/* what it was called for may have been given up */
+	queue->stuck = false;
 	spin_unlock_irq(&queue->lock);
 	memalloc_noio_restore(noio);
 	dma_buf_io_ctx_put(queue->ctx);
 }
 
 /*
- * The exporter holds its lock for longer than bios wait, and they may hold up the
- * array, on which the exporter may depend: they are given up.  The work is left to
- * find out.
+ * The exporter holds its lock for longer than bios wait, or too many works are held
+ * up for this one to begin, and the bios may hold up the array, on which the
+ * exporter may depend: they are given up.  The work is left to find out.
  */
 static void dma_buf_io_cpu_timeout(struct timer_list *timer)
 {
@@ -275,12 +280,12 @@ static void dma_buf_io_cpu_timeout(struct timer_list *timer)
 
 	spin_lock_irqsave(&queue->lock, flags);
 	until = queue->since + dma_buf_io_park_timeout();
-	if (!queue->busy && !bio_list_empty(&queue->bios)) {
-		mod_timer(&queue->timer, jiffies + dma_buf_io_park_timeout());
-	} else if (queue->busy && !queue->stuck &&
-		   time_before(jiffies, until)) {
+	if (queue->stuck ||
+	    (!queue->busy && bio_list_empty(&queue->bios))) {
+		/* there is nobody to give up on */
+	} else if (time_before(jiffies, until)) {
 		mod_timer(&queue->timer, until);
-	} else if (queue->busy && !queue->stuck) {
+	} else {
 		queue->stuck = true;
 		bios = queue->bios;
 		bio_list_init(&queue->bios);
@@ -306,6 +311,8 @@ static void dma_buf_io_cpu_queue_bio(struct dma_buf_io_cpu_queue *queue,
 	spin_lock_irqsave(&queue->lock, flags);
 	stuck = queue->stuck;
 	if (!stuck) {
+		if (!queue->busy && bio_list_empty(&queue->bios))
+			queue->since = jiffies;
 		bio_list_add(&queue->bios, bio);
 		dma_buf_io_cpu_queue_work(queue);
 		if (!timer_pending(&queue->timer))
