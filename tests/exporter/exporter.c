@@ -3,6 +3,7 @@
  * An exporter of dma-bufs that are moved, revoked and held when a test asks for
  * it, and that notices importers who do not let go.
  */
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
@@ -33,6 +34,8 @@
  * @fail_maps: the number of mappings yet to be failed
  * @fail_error: how, a negative errno
  * @fail_device: whose, empty if everybody's
+ * @delay_maps: the number of mappings yet to be delayed
+ * @delay_ms: by how much
  * @revoked: no mappings until further notice
  * @maps: mappings made so far
  * @moves: moves made so far
@@ -42,7 +45,7 @@
  *
  * All but @nr_pages and @flags is protected by the reservation lock.
  * &dma_buf_attachment.priv is the table of the attachment's one mapping, if it
- * has one.
+ * has one; of %DMABUF_TEST_PAGELESS buffers importers get another.
  */
 struct dmabuf_test_buf {
 	struct page	**pages;
@@ -51,6 +54,8 @@ struct dmabuf_test_buf {
 	u32		fail_maps;
 	int		fail_error;
 	char		fail_device[DMABUF_TEST_NAME_LEN];
+	u32		delay_maps;
+	u32		delay_ms;
 	bool		revoked;
 	u64		maps;
 	u64		moves;
@@ -133,13 +138,40 @@ static bool dmabuf_test_map_fails(struct dmabuf_test_buf *buf,
 	return true;
 }
 
+/* a table of what the device sees of @sgt, or NULL */
+static struct sg_table *dmabuf_test_without_pages(struct sg_table *sgt)
+{
+	struct scatterlist *from, *to;
+	struct sg_table *bare;
+	unsigned int i;
+
+	bare = kzalloc_obj(*bare);
+	if (!bare)
+		return NULL;
+	if (sg_alloc_table(bare, sgt->nents, GFP_KERNEL)) {
+		kfree(bare);
+		return NULL;
+	}
+	to = bare->sgl;
+	for_each_sgtable_dma_sg(sgt, from, i) {
+		sg_dma_address(to) = sg_dma_address(from);
+		sg_dma_len(to) = sg_dma_len(from);
+		to = sg_next(to);
+	}
+	return bare;
+}
+
 static struct sg_table *dmabuf_test_map(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {
 	struct dmabuf_test_buf *buf = attach->dmabuf->priv;
-	struct sg_table *sgt;
+	struct sg_table *sgt, *bare;
 	int ret;
 
+	if (buf->delay_maps) {
+		buf->delay_maps--;
+		msleep(buf->delay_ms);
+	}
 	if (buf->revoked)
 		return ERR_PTR(-ENODEV);
 	if (dmabuf_test_map_fails(buf, attach->dev))
@@ -160,10 +192,19 @@ static struct sg_table *dmabuf_test_map(struct dma_buf_attachment *attach,
 	ret = dma_map_sgtable(attach->dev, sgt, dir, 0);
 	if (ret)
 		goto free_table;
+	bare = sgt;
+	if (buf->flags & DMABUF_TEST_PAGELESS)
+		bare = dmabuf_test_without_pages(sgt);
+	if (!bare) {
+		ret = -ENOMEM;
+		goto unmap;
+	}
 	attach->priv = sgt;
 	buf->maps++;
-	return sgt;
+	return bare;
 
+unmap:
+	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
 free_table:
 	sg_free_table(sgt);
 free:
@@ -172,8 +213,15 @@ free:
 }
 
 static void dmabuf_test_unmap(struct dma_buf_attachment *attach,
-			      struct sg_table *sgt, enum dma_data_direction dir)
+			      struct sg_table *bare,
+			      enum dma_data_direction dir)
 {
+	struct sg_table *sgt = attach->priv;
+
+	if (bare != sgt) {
+		sg_free_table(bare);
+		kfree(bare);
+	}
 	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
 	sg_free_table(sgt);
 	kfree(sgt);
@@ -301,7 +349,10 @@ static int dmabuf_test_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 		buf->area = NULL;
 		return ret;
 	}
-	iosys_map_set_vaddr(map, buf->area->addr);
+	if (buf->flags & DMABUF_TEST_PAGELESS)
+		iosys_map_set_vaddr_iomem(map, (void __iomem *)buf->area->addr);
+	else
+		iosys_map_set_vaddr(map, buf->area->addr);
 	return 0;
 }
 
@@ -452,6 +503,10 @@ static int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
 		strscpy(buf->fail_device, op->device);
 		ret = 0;
 		break;
+	case DMABUF_TEST_DELAY_MAPS:
+		buf->delay_ms = lower_32_bits(op->arg);
+		buf->delay_maps = upper_32_bits(op->arg);
+		break;
 	case DMABUF_TEST_HOLD:
 		if (schedule_timeout_interruptible(msecs_to_jiffies(op->arg)))
 			ret = -EINTR;
@@ -477,7 +532,7 @@ static int dmabuf_test_do_stats(struct dma_buf *dmabuf,
 		return ret;
 	stats->attachments = list_count_nodes(&dmabuf->attachments);
 	stats->mappings = dmabuf_test_mappings(dmabuf);
-	stats->pad = 0;
+	stats->to_come = buf->fail_maps + buf->delay_maps;
 	stats->maps = buf->maps;
 	stats->moves = buf->moves;
 	stats->worst_wait_ns = buf->worst_wait;
@@ -525,7 +580,8 @@ static long dmabuf_test_create(struct dmabuf_test_create __user *arg)
 
 	if (copy_from_user(&create, arg, sizeof(create)))
 		return -EFAULT;
-	if (create.flags & ~(DMABUF_TEST_CONTIGUOUS | DMABUF_TEST_NO_VMAP) ||
+	if (create.flags & ~(DMABUF_TEST_CONTIGUOUS | DMABUF_TEST_NO_VMAP |
+			     DMABUF_TEST_PAGELESS) ||
 	    create.fd_flags & ~(O_ACCMODE | O_CLOEXEC) || create.pad)
 		return -EINVAL;
 	/* the page count of a scatterlist is an unsigned int */

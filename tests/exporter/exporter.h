@@ -18,7 +18,10 @@
 #define DMABUF_TEST_CONTIGUOUS	0x1
 /* The kernel cannot map the buffer for the CPU. */
 #define DMABUF_TEST_NO_VMAP	0x2
-/* Reserved for memory without struct page; refused so far. */
+/*
+ * Importers see addresses and no pages, and the kernel's mapping is one of I/O
+ * memory.
+ */
 #define DMABUF_TEST_PAGELESS	0x4
 
 /**
@@ -47,6 +50,8 @@ struct dmabuf_test_create {
  * @DMABUF_TEST_UNREVOKE: allow mappings again, without a notice to anybody
  * @DMABUF_TEST_FAIL_MAPS: fail the next mappings, see DMABUF_TEST_FAIL(); those
  *	for &dmabuf_test_op.device alone if it names one
+ * @DMABUF_TEST_DELAY_MAPS: let the next mappings take a while, see
+ *	DMABUF_TEST_DELAY()
  * @DMABUF_TEST_HOLD: hold the reservation lock for arg milliseconds
  * @DMABUF_TEST_FENCE: the contents are on their way until the fence of the
  *	sync_file arg signals
@@ -56,12 +61,15 @@ enum dmabuf_test_op_code {
 	DMABUF_TEST_REVOKE,
 	DMABUF_TEST_UNREVOKE,
 	DMABUF_TEST_FAIL_MAPS,
+	DMABUF_TEST_DELAY_MAPS,
 	DMABUF_TEST_HOLD,
 	DMABUF_TEST_FENCE,
 };
 
 /* arg of DMABUF_TEST_FAIL_MAPS: @nr mappings, a positive errno */
 #define DMABUF_TEST_FAIL(nr, error)	((__u64)(nr) << 32 | (error))
+/* arg of DMABUF_TEST_DELAY_MAPS: @nr mappings, by @ms milliseconds each */
+#define DMABUF_TEST_DELAY(nr, ms)	((__u64)(nr) << 32 | (ms))
 
 /* with the terminating 0 */
 #define DMABUF_TEST_NAME_LEN	32
@@ -88,7 +96,7 @@ struct dmabuf_test_op {
  * @dmabuf_fd: a dma-buf of this device
  * @attachments: out: devices that are attached now
  * @mappings: out: how many of them have it mapped
- * @pad: 0
+ * @to_come: out: mappings that are yet to be failed or delayed
  * @maps: out: mappings made so far
  * @moves: out: moves made so far
  * @worst_wait_ns: out: the longest that importers took to let go
@@ -97,7 +105,7 @@ struct dmabuf_test_stats {
 	__s32	dmabuf_fd;
 	__u32	attachments;
 	__u32	mappings;
-	__u32	pad;
+	__u32	to_come;
 	__u64	maps;
 	__u64	moves;
 	__u64	worst_wait_ns;

@@ -127,7 +127,7 @@ static inline int dbio_test(struct dbio_buf *buf, size_t size, unsigned int flag
 
 /*
  * "udmabuf", "udmabuf-scattered", "udmabuf-huge", "heap:NAME", "test", "no-vmap" (one that the kernel
- * cannot map for the CPU), or "memory" for an ordinary buffer
+ * cannot map for the CPU), "pageless" (importers see no pages), or "memory" for an ordinary buffer
  */
 static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t size)
 {
@@ -151,6 +151,8 @@ static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t
 		ret = dbio_test(buf, size, 0);
 	else if (!strcmp(kind, "no-vmap"))
 		ret = dbio_test(buf, size, DMABUF_TEST_NO_VMAP);
+	else if (!strcmp(kind, "pageless"))
+		ret = dbio_test(buf, size, DMABUF_TEST_PAGELESS);
 	else
 		ret = -EINVAL;
 	if (ret)

@@ -123,8 +123,12 @@ sound()
 # fail NAME DEVICE: and take it out
 fail()
 {
-	mdadm --quiet "/dev/$1" --fail "$2" && settle "$1" &&
-		mdadm --quiet "/dev/$1" --remove "$2" 2>/tmp/md.fail || cat /tmp/md.fail >&2
+	{
+		mdadm --quiet "/dev/$1" --fail "$2" && settle "$1" &&
+			mdadm --quiet "/dev/$1" --remove "$2"
+	} 2>/tmp/md.fail && return
+	cat /tmp/md.fail >&2
+	return 1
 }
 
 # stop NAME [DEVICE...]: and forget that these were members. It may take a

@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# vm: --members 5 --size 64M --allow 'WARNING: a test'
+# vm: --members 5 --size 64M --qmp --allow 'WARNING: a test'
 # kernel: lean
 #
 # What the matrix is there to find is found: one wrong sector, a sector written
 # twice, a member too few, copies that differ, a buffer that is held, a complaint
-# of the kernel, I/O that does not go on.
+# of the kernel, I/O that does not go on, an exporter that is kept waiting, what a killed
+# writer had been told was written, a fault that has not happened.
 . /tests/matrix/cells.sh
 . /tests/matrix/judge.sh
 
 echo "* * ok 1500 5000" >/tmp/documented
+echo "* * ok 9999 9999 least=900" >/tmp/stalled
 
 # found STACK FAULT FIELD: is at least 1
 found()
@@ -27,7 +29,7 @@ found()
 damage()
 {
 	ask quiet
-	until ask damage "$1" && [ "$REPLY" = 0 ]; do
+	until tell damage "$1" && [ "$REPLY" = 0 ]; do
 		ask go
 		ask quiet
 	done
@@ -70,6 +72,41 @@ fault_warned()
 	echo "WARNING: a test" >/dev/kmsg
 }
 
+# by commands that take long
+fault_slow_disk()
+{
+	throttle 1 8
+	sleep 1
+	ask move
+	throttle 1 0
+}
+
+fault_killed()
+{
+	ask quiet
+	until tell damage old && [ "$REPLY" = 0 ]; do
+		ask go
+		ask quiet
+	done
+	kill_stream
+}
+
+fault_undone()
+{
+	tell nonsense
+	quietly false
+}
+
+fault_refused()
+{
+	ask nonsense
+}
+
+fault_nothing()
+{
+	:
+}
+
 fault_long_hold()
 {
 	ask revoke
@@ -85,6 +122,18 @@ found raw held leaks
 rm /tmp/hold
 wait
 found raw warned splats
+found raw killed mismatches
+cell raw slow-disk >/tmp/cell
+check "raw, the exporter waits: seen" test "$(field exporter_wait_ms "$(cat /tmp/cell)" | sed 's/\..*//')" -gt 1500
+check "raw, the exporter waits: that is what is wrong" \
+	test "$(judge "$(cat /tmp/cell)" /tmp/documented 1 | grep -c "the exporter waited")" = 1
+for what in undone refused; do
+	cell raw $what >/tmp/cell
+	same "raw, $what" "$(field outcome "$(cat /tmp/cell)")" not-done
+done
+cell raw nothing >/tmp/cell
+same "raw, nothing happens: nothing is wrong" "$(judge "$(cat /tmp/cell)" /tmp/documented 1)" ""
+same "raw, nothing happens: no stall" "$(judge "$(cat /tmp/cell)" /tmp/stalled 1 | grep -c 'has it happened')" 1
 cell raw long-hold >/tmp/cell
 check "raw, stalled: seen" test "$(field stall_ms "$(cat /tmp/cell)")" -ge 5500
 found raid1 fewer kicked

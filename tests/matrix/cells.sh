@@ -21,6 +21,19 @@ note()
 	NOTES="$NOTES${NOTES:+; }$(echo "$*" | tr '"\\\t' "'/ ")"
 }
 
+# miss TEXT: the fault, or a part of it, has not happened; that is no result
+miss()
+{
+	note "$*"
+	MISSED=1
+}
+
+# patient MS: as long as that may take, on this kernel
+patient()
+{
+	debug_kernel && echo $(($1 * 6)) || echo "$1"
+}
+
 ms()
 {
 	awk '{ printf "%d", $1 * 1000 }' /proc/uptime
@@ -32,15 +45,27 @@ start_stream()
 	rm -f /tmp/m.in /tmp/m.out
 	mkfifo /tmp/m.in /tmp/m.out
 	exec 8<>/tmp/m.in 9<>/tmp/m.out
-	/tests-bin/matrix/stream -b "${MATRIX_KIND:-test}" -p $POS "$@" "$DEV" </tmp/m.in >/tmp/m.out 2>>/tmp/m.err 7>&- 8>&- 9>&- &
+	/tests-bin/matrix/stream -b "${MATRIX_KIND:-test}" -p $POS -s /tmp/m.state "$@" "$DEV" </tmp/m.in >/tmp/m.out 2>>/tmp/m.err 7>&- 8>&- 9>&- &
 	STREAM=$!
 	REPLY=''
 	read -r -t 60 REPLY <&9
 	[ "$REPLY" = ready ] || { note "stream: $REPLY"; return 1; }
 }
 
-# ask COMMAND...: of the stream
+# ask COMMAND...: of the stream; REPLY is a number, or it has not been done
 ask()
+{
+	tell "$@" || return
+	case $REPLY in
+	'' | *[!0-9]*)
+		miss "$*: $REPLY"
+		return 1
+		;;
+	esac
+}
+
+# tell COMMAND...: and let it answer what it will
+tell()
 {
 	[ -z "$GONE" ] || return 1
 	echo "$*" >&8
@@ -109,7 +134,7 @@ count_kicked()
 
 	if [ -n "$ARRAY" ]; then
 		lost=$(($(md md0 degraded) - DEGRADED))
-		[ $UNSOUND = 1 ] || lost=$((lost + $(blame md0 | grep -c .)))
+		[ $UNSOUND$INJECTED != 00 ] || lost=$((lost + $(blame md0 | grep -c .)))
 	elif [ "$1" = lv-raid1-on-raid0 ] && [ $DEGRADED = 0 ]; then
 		lost=$(dmsetup status vg-lv | grep -o ' [ADa]* [0-9]*/' | grep -o D | grep -c .)
 	fi
@@ -131,11 +156,11 @@ cell()
 		say "$stack" "$fault" n/a 0 0 null 0 0 0 0 0 "$why"
 		return
 	fi
-	NOTES='' GONE='' ERRORS=0 STUCK='' FOREVER='' SKIP='' DEGRADED=0 UNSOUND=0 SPENT='' PLUG='' RELEASE_MS=''
+	NOTES='' GONE='' ERRORS=0 STUCK='' FOREVER='' SKIP='' DEGRADED=0 UNSOUND=0 INJECTED=0 SPENT='' PLUG='' RELEASE_MS='' MISSED=''
 	echo "matrix: $stack $fault" >/dev/kmsg
 	dmesg -c >/dev/null
 	: >/tmp/m.err
-	if ! up "$stack" "$(variant "$fault")" >/tmp/m.up 2>&1; then
+	if ! up "$stack" "$(variant "$stack" "$fault")" >/tmp/m.up 2>&1; then
 		note "no stack: $(tail -n 1 /tmp/m.up)"
 		say "$stack" "$fault" broken 0 0 null 0 0 0 0 0 "$NOTES"
 		exit 3
@@ -157,7 +182,7 @@ cell()
 		if ask quiet; then
 			[ -z "$TIMES" ] || duplicates=$(($(written) - below - (REPLY - sent) * TIMES))
 		fi
-		ask stop
+		tell stop
 		RESULT=$REPLY
 	else
 		RESULT=''
@@ -174,7 +199,12 @@ cell()
 	'') outcome=lost ;;
 	*) duplicates=null ;;
 	esac
+	case $(value unread) in
+	'' | 0) ;;
+	*) [ "$outcome" != ok ] || miss "$(value unread) plain reads failed" ;;
+	esac
 	[ $ERRORS = 0 ] || outcome=failed
+	[ -z "$MISSED" ] || outcome=not-done
 	[ "$(value hung)" != 1 ] && [ -z "$STUCK" ] || outcome=hang
 	[ "$mismatches" = 0 ] || note "$(head -n 3 /tmp/m.err | tr '\n' ',')"
 	if [ $UNSOUND = 0 ]; then

@@ -18,10 +18,11 @@ reload_to()
 	stripe-on-linear) volume=l1 ;;
 	esac
 	dmsetup suspend --nolockfs $volume
-	copy "$2" "$3"
+	copy "$2" "$3" || miss "$2 is not copied"
 	dmsetup table $volume | sed "s|$(dev_numbers "$2")|$(dev_numbers "$3")|" >/tmp/table
 	dmsetup reload $volume </tmp/table
 	dmsetup resume $volume
+	dmsetup table $volume | grep -q " $(dev_numbers "$3") " || miss "$volume is not on $3"
 }
 
 dev_numbers()
@@ -52,7 +53,7 @@ fault_reload_incapable()
 
 quietly()
 {
-	"$@" >/tmp/m.cmd 2>&1 || note "$* failed: $(tail -n 1 /tmp/m.cmd)"
+	"$@" >/tmp/m.cmd 2>&1 || miss "$* failed: $(tail -n 1 /tmp/m.cmd)"
 }
 
 fault_pvmove()
@@ -60,15 +61,29 @@ fault_pvmove()
 	TIMES='' SPENT=1
 	quietly vgextend -qq vg $m/4
 	quietly pvmove -qq -i 1 /dev/md1 $m/4
+	on $m/4
+}
+
+# on DEVICE: is the volume there now?
+on()
+{
+	pvs --noheadings -o pv_used --units b "$1" 2>/dev/null | grep -q '[1-9]' || miss "not on $1"
+}
+
+# member DEVICE: is it one of the array's now?
+member()
+{
+	grep -q in_sync "/sys/block/md0/md/dev-$(disk "$1")/state" 2>/dev/null || miss "$1 is no member"
 }
 
 # md_exchange OUT IN: as if the one had died
 md_exchange()
 {
-	fail md0 "$1"
+	fail md0 "$1" || miss "$1 has not left"
 	mdadm -q --zero-superblock "$2" 2>/dev/null
 	quietly mdadm -q /dev/md0 --add "$2"
 	settle md0
+	member "$2"
 }
 
 # md_replace OUT IN: the one still helps
@@ -79,6 +94,7 @@ md_replace()
 	quietly mdadm -q /dev/md0 --replace "$1"
 	settle md0
 	quietly mdadm -q /dev/md0 --remove failed
+	member "$2"
 }
 
 # md_re_add DEVICE: with a bitmap
@@ -89,10 +105,11 @@ md_re_add()
 		quietly mdadm -q --grow /dev/md0 --bitmap=internal
 		sleep 1
 	}
-	fail md0 "$1"
+	fail md0 "$1" || miss "$1 has not left"
 	sleep 1
 	quietly mdadm -q /dev/md0 --re-add "$1"
 	settle md0
+	member "$1"
 }
 
 fault_lv_replace()
@@ -100,7 +117,8 @@ fault_lv_replace()
 	TIMES='' SPENT=1
 	quietly vgextend -qq vg $m/4
 	quietly lvconvert -qq -y --replace /dev/md1 vg/lv $m/4
-	lv_in_sync || note "not in sync"
+	lv_in_sync || miss "not in sync"
+	on $m/4
 }
 
 fault_md_add()
@@ -128,7 +146,7 @@ fault_reshape()
 	quietly mdadm -q --grow /dev/md0 --raid-devices=4 --backup-file=/tmp/reshape
 	wait_sync md0 reshape
 	settle md0
-	[ "$(md md0 raid_disks)" = 4 ] || note "$(md md0 raid_disks) disks"
+	[ "$(md md0 raid_disks)" = 4 ] || miss "$(md md0 raid_disks) disks"
 }
 
 fault_incapable_member()
@@ -137,20 +155,24 @@ fault_incapable_member()
 	if [ "$1" = lv-raid1-on-raid0 ]; then
 		quietly vgextend -qq vg /dev/vda
 		quietly lvconvert -qq -y --replace /dev/md1 vg/lv /dev/vda
-		lv_in_sync
+		lv_in_sync || miss "not redundant"
+		on /dev/vda
 		sleep 1
 		quietly lvconvert -qq -y --replace /dev/vda vg/lv /dev/md1
-		lv_in_sync
+		lv_in_sync || miss "not in sync"
+		on /dev/md1
 		return
 	fi
-	fail md0 $m/1
+	fail md0 $m/1 || miss "member 1 has not left"
 	mdadm -q --zero-superblock $m/1
 	quietly mdadm -q /dev/md0 --add /dev/vda
 	settle md0
 	sleep 1
-	[ "$(md md0 degraded)" = 0 ] || note "not redundant"
+	[ "$(md md0 degraded)" = 0 ] || miss "not redundant"
+	member /dev/vda
 	quietly mdadm -q /dev/md0 --add $m/1
 	quietly mdadm -q /dev/md0 --replace /dev/vda
 	settle md0
 	fail md0 /dev/vda 2>/dev/null
+	member $m/1
 }

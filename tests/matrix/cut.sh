@@ -36,16 +36,24 @@ find_stack()
 	esac
 }
 
+# members that the cut has cost
+missing()
+{
+	[ "$(md md0 degraded)" = 0 ] || echo "kicked $(md md0 degraded)" >&3
+}
+
 copies()
 {
 	case $1 in
 	raid1 | raid10)
 		settle md0
+		missing
 		/tests-bin/md/mirrors md0 || return
 		[ "$(scrub md0)" = 0 ]
 		;;
 	raid5)
 		settle md0
+		missing
 		[ "$(scrub md0)" = 0 ]
 		;;
 	lv-*)
@@ -70,7 +78,7 @@ check)
 	/tests-bin/matrix/cut check $DEV "$3" >/tmp/cut 2>&1 || echo "bad $(tr '\n' ' ' </tmp/cut)"
 	next=$(sed -n 's/highest \([0-9]*\) .*/\1/p' /tmp/cut)
 	next=$((${next:-$3} + 1))
-	copies "$2" >/tmp/cut 2>&1 || echo "bad copies differ: $(tail -n 1 /tmp/cut)"
+	copies "$2" 3>&1 >/tmp/cut 2>&1 || echo "bad copies differ: $(tail -n 1 /tmp/cut)"
 	echo "checked $3"
 	[ "$4" != last ] || exit 0
 	;;

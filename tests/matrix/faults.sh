@@ -4,23 +4,25 @@
 # leaves what is to be repaired repaired. Called by cells.sh.
 #
 # A fault may set TIMES='' (what is written cannot be told any more), DEGRADED (as
-# many members are lost on purpose), UNSOUND=1 (copies differ on purpose), SPENT=1
-# (the stack is of no more use).
+# many members are lost on purpose), UNSOUND=1 (copies differ on purpose), INJECTED=1
+# (members have had errors), SPENT=1 (the stack is of no more use).
 
 ESTALE=116
 EBUSY=16
 EINVAL=22
 
-FAULTS="move-once move-loop move-short move-between revoke-1s revoke-for-ever lock-held-5s neighbour map-ebusy map-einval"
+FAULTS="move-once move-loop move-short move-between revoke-1s revoke-for-ever lock-held-5s neighbour map-ebusy map-einval map-slow"
 FAULTS="$FAULTS suspend-move reload reload-incapable pvmove lv-replace md-add md-replace md-re-add reshape"
-FAULTS="$FAULTS incapable-member read-error write-error kill kill-parked ring-exit exec pressure cgroup"
+FAULTS="$FAULTS incapable-member read-error write-error kill kill-parked ring-exit exec exec-parked pressure cgroup"
 FAULTS="$FAULTS reset subsystem-reset timeout remove-one remove-all"
 
-# variant FAULT: of the stack that it needs
+# variant STACK FAULT: of the stack that it needs
 variant()
 {
-	case $1 in
-	move-between) echo late ;;
+	case $1:$2 in
+	*:move-between) echo late ;;
+	# md does not suspend it for anybody
+	raid0:suspend-move) echo volume ;;
 	esac
 }
 
@@ -29,7 +31,6 @@ not_for()
 {
 	case $1:$2 in
 	raw:move-between) echo "a request has one fragment" ;;
-	raid5:move-* | raid5:suspend-move) echo "the CPU's mapping pins the buffer" ;;
 	raw:remove-all) echo "it has one disk" ;;
 	raw:suspend-move) echo "a disk is not suspended" ;;
 	linear:reload* | stripe:reload* | stripe-on-linear:reload*) ;;
@@ -71,7 +72,8 @@ goes_on()
 	STUCK=1
 }
 
-# take the mappings away, and no more
+# Move the buffer. With raid5, whose CPU has it mapped, it cannot be: revoke it and
+# take that back at once.
 invalidate()
 {
 	case $1 in
@@ -80,24 +82,45 @@ invalidate()
 	esac
 }
 
+# moving STACK MICROSECONDS: the same, again and again until still
+moving()
+{
+	case $1 in
+	raid5) ask revoking "$2" ;;
+	*) ask moving "$2" ;;
+	esac
+	MOVES=$REPLY
+}
+
+still()
+{
+	local i=0
+
+	# the first may still be waiting for commands
+	until ask moving 0 && [ "$REPLY" -gt "$MOVES" ]; do
+		i=$((i + 1))
+		[ $i -lt 100 ] || { miss "no move succeeded"; return; }
+		sleep 0.1
+	done
+}
+
 fault_move_once()
 {
-	ask move
+	invalidate "$1"
 }
 
 fault_move_loop()
 {
-	ask moving 500
+	moving "$1" 500
 	sleep "${MATRIX_LOOP:-3}"
-	ask moving 0
-	[ "$REPLY" -gt 0 ] || note "no move succeeded"
+	still
 }
 
 # an exporter that is alive is not given up, however short the time is
 fault_move_short()
 {
 	park_timeout 200
-	fault_move_loop
+	fault_move_loop "$1"
 }
 
 fault_move_between()
@@ -105,10 +128,10 @@ fault_move_between()
 	local i
 
 	for i in 1 2 3; do
-		dmsetup suspend --nolockfs --noflush late1
+		dmsetup suspend --nolockfs --noflush late1 || miss "late1 is not suspended"
 		sleep 0.3
-		ask move
-		ask move
+		invalidate "$1"
+		invalidate "$1"
 		dmsetup resume late1
 		goes_on
 	done
@@ -145,7 +168,7 @@ fault_neighbour()
 	# where the most is copied; md suspends the array to take the member out, and that
 	# waits for all I/O there is
 	if [ "$1" = raid5 ]; then
-		fail md0 $m/2
+		fail md0 $m/2 || miss "the array is not degraded"
 		DEGRADED=1 SPENT=1
 	fi
 	{
@@ -166,8 +189,24 @@ fault_neighbour()
 
 fault_map_ebusy()
 {
+	local i=0
+
 	ask fail 3 $EBUSY
 	invalidate "$1"
+	while ask to-come && [ "$REPLY" != 0 ] && [ $i -lt 50 ]; do
+		i=$((i + 1))
+		sleep 0.1
+	done
+	[ "$REPLY" = 0 ] || miss "$REPLY mappings have not failed"
+}
+
+fault_map_slow()
+{
+	ask delay 3 500
+	invalidate "$1"
+	sleep 2
+	ask to-come
+	[ "$REPLY" = 0 ] || miss "$REPLY mappings have not been slow"
 }
 
 fault_map_einval()
@@ -186,10 +225,10 @@ fault_suspend_move()
 		case $DEV in
 		/dev/md*) echo 1048576 >/sys/block/md0/md/suspend_hi ;;
 		*) dmsetup suspend --nolockfs "$DEV" ;;
-		esac
-		ask move
+		esac || miss "not suspended"
+		invalidate "$1"
 		sleep 0.5
-		ask move
+		invalidate "$1"
 		case $DEV in
 		/dev/md*) echo 0 >/sys/block/md0/md/suspend_hi ;;
 		*) dmsetup resume "$DEV" ;;
@@ -203,21 +242,23 @@ media_errors()
 {
 	local dev start=64
 
-	TIMES='' SPENT=1 UNSOUND=1
+	TIMES='' SPENT=1 INJECTED=1
+	[ "$2" = READ ] || UNSOUND=1
 	dev=$(disk $m/1)
 	# as many as there come, on a fast machine
 	[ ! -e /sys/block/md0/md/max_read_errors ] ||
 		echo 1000000 >/sys/block/md0/md/max_read_errors
 	[ -z "$ARRAY" ] || start=$(($(cat "/sys/block/md0/md/dev-$dev/offset") + 512))
 	case $1 in
-	lv-*) start=$(($(cat "/sys/block/md1/md/dev-$dev/offset") + 3072)) ;;
+	lv-*) start=$(($(cat "/sys/block/md1/md/dev-$dev/offset") + 5632)) ;;
 	raid0) start=$(($(cat "/sys/block/md0/md/dev-$dev/offset") + 512)) ;;
 	esac
-	[ "$1" = raid5 ] || ask moving 2000
+	moving "$1" 2000
 	inject "$dev" "$2" MEDIUM "$start" 2048
 	sleep 2
 	inject "$dev" none
-	ask moving 0
+	still
+	dmesg | grep -q "$dev.*inject\|inject.*$dev" || miss "no error of $dev"
 	[ -z "$ARRAY" ] || settle md0
 }
 
@@ -237,14 +278,23 @@ after()
 	local begin=$1
 
 	RELEASE_MS=$(($(ms) - begin))
-	[ "$(wait_detached)" = 0 ] || note "still attached"
-	start_stream -e
+	[ $RELEASE_MS -le "$(patient 1000)" ] || miss "it did not go at once"
+	[ "$(wait_detached)" = 0 ] || miss "still attached"
+	start_stream -e || miss "no stream any more"
+}
+
+# what the stream that is about to end has seen
+so_far()
+{
+	ask failures
+	ERRORS=$((ERRORS + REPLY))
 }
 
 kill_stream()
 {
 	local begin
 
+	so_far
 	begin=$(ms)
 	kill -9 $STREAM
 	wait $STREAM 2>/dev/null
@@ -259,7 +309,7 @@ fault_kill()
 
 fault_kill_parked()
 {
-	park_timeout 3000
+	park_timeout "$(patient 3000)"
 	ask revoke
 	sleep 0.3
 	kill_stream
@@ -272,79 +322,124 @@ fault_ring_exit()
 	park_timeout 2000
 	for i in 1 2 3; do
 		ask ring-exit
+		[ "$REPLY" -le "$(patient 1000)" ] || miss "attached for $REPLY ms"
 		goes_on
 	done
 	ask revoke
 	sleep 0.3
 	ask ring-exit
+	# for as long as requests wait for the exporter
+	[ "$REPLY" -le $((2000 + $(patient 1000))) ] || miss "attached for $REPLY ms"
 	TIMES=''
 }
 
 fault_exec()
 {
+	so_far
 	ask exec sleep 30
 	sleep 1
-	[ "$(wait_detached)" = 0 ] || note "attached after exec"
+	[ "$(wait_detached)" = 0 ] || miss "attached after exec"
+	[ "$(cat /proc/$STREAM/comm)" != stream ] || miss "no exec"
 	kill $STREAM
 	wait $STREAM 2>/dev/null
-	start_stream -e
+	start_stream -e || miss "no stream any more"
 	TIMES=''
 }
 
+# exec waits for requests, and those for the exporter
+fault_exec_parked()
+{
+	park_timeout 2000
+	ask revoke
+	sleep 0.3
+	fault_exec
+}
+
+# pages NAME: of /proc/vmstat, all that begin so
+pages()
+{
+	awk -v name="^$1" '$1 ~ name { n += $2 } END { print n }' /proc/vmstat
+}
+
 # Writeback to the same device, page by page, while requests wait for the exporter:
-# in a small memory cgroup, with next to no free memory. A large VM would take long to
-# fill; the cgroup is enough there.
+# with next to no free memory, and in a small memory cgroup where there are any.
 fault_pressure()
 {
-	local begin took size free
+	local begin took size free stolen leave=40 group=/sys/fs/cgroup/small
 
 	TIMES=''
 	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
 		echo +memory >/sys/fs/cgroup/cgroup.subtree_control
-		mkdir -p /sys/fs/cgroup/small
-		echo $((16 << 20)) >/sys/fs/cgroup/small/memory.max
+		mkdir -p $group
+		echo $((8 << 20)) >$group/memory.max
 	fi
+	! debug_kernel || leave=160
 	free=$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
-	[ "$free" -gt 1024 ] ||
-		dd if=/dev/zero of=/dev/shm/hog bs=1M count=$((free - 48)) 2>/dev/null
+	echo $(((free - leave) / 2)) >/proc/sys/vm/nr_hugepages
+	free=$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+	[ "$free" -le $((leave * 2)) ] || miss "still $free MiB free"
 	size=$(($(blockdev --getsize64 "$DEV") / 1048576))
 	[ $size -lt 40 ] || size=40
 	# writeback alone takes up to a minute there
 	! debug_kernel || park_timeout 60000
+	stolen=$(pages pgsteal_)
 	ask revoke
 	begin=$(ms)
 	# shellcheck disable=SC2016
-	sh -c '[ ! -d /sys/fs/cgroup/small ] || echo $$ >/sys/fs/cgroup/small/cgroup.procs
+	sh -c '[ ! -d "$3" ] || echo $$ >"$3/cgroup.procs"
 		for i in 1 2 3; do
-			dd if=/dev/zero of="$1" bs=1M seek=8 count=$(($2 - 8)) conv=notrunc,fsync
-		done' sh "$DEV" $size >/tmp/m.cmd 2>&1 || note "writeback: $(tail -n 1 /tmp/m.cmd)"
+			# what fills the cache is another disk
+			dd if="$4" of=/dev/null bs=1M count=64 2>/dev/null &&
+				dd if=/dev/zero of="$1" bs=1M seek=8 count=$(($2 - 8)) conv=notrunc,fsync || exit
+		done' sh "$DEV" $size $group $m/4 >/tmp/m.cmd 2>&1 || miss "writeback: $(tail -n 1 /tmp/m.cmd)"
 	took=$(($(ms) - begin))
+	stolen=$(($(pages pgsteal_) - stolen))
+	[ $stolen -gt 1000 ] || miss "memory was not short: $stolen pages reclaimed"
 	[ $took -lt 6000 ] || note "writeback took $took ms"
 	ask unrevoke
 	park_timeout 8000
-	rm -f /dev/shm/hog
-	[ ! -d /sys/fs/cgroup/small ] || rmdir /sys/fs/cgroup/small
+	echo 0 >/proc/sys/vm/nr_hugepages
+	[ -d $group ] || return
+	[ "$(sed -n 's/^max //p' $group/memory.events)" -gt 0 ] || miss "the cgroup was large enough"
+	rmdir $group
+}
+
+# done_in SECONDS: requests
+done_in()
+{
+	local from
+
+	ask progress
+	from=$REPLY
+	sleep "$1"
+	ask progress
+	echo $((REPLY - from))
 }
 
 fault_cgroup()
 {
-	local dev cg=/sys/fs/cgroup/limited
+	local dev before after cg=/sys/fs/cgroup/limited
 
 	echo +io >/sys/fs/cgroup/cgroup.subtree_control
 	mkdir -p $cg
-	for dev in $LEAVES $(disk "$DEV"); do
-		echo "$(cat "/sys/block/$dev/dev") rbps=33554432 wbps=33554432 wiops=2000" >$cg/io.max
-		echo "$(cat "/sys/block/$dev/dev") target=50000" >$cg/io.latency 2>/dev/null
+	before=$(done_in 2)
+	for dev in $LEAVES; do
+		echo "$(cat "/sys/block/$dev/dev") target=50000" >$cg/io.latency || miss "no io.latency"
 	done
+	echo "$(cat "/sys/block/$(disk "$DEV")/dev") riops=60 wiops=60" >$cg/io.max || miss "no io.max"
 	echo $STREAM >$cg/cgroup.procs
-	[ "$1" = raid5 ] || ask moving 2000
-	sleep 2
-	ask moving 0
+	moving "$1" 2000
+	# what has been sent before
+	sleep 1
+	after=$(done_in 2)
+	[ "$after" -lt $((before * 2 / 3)) ] || miss "no limit: $before requests before, $after then"
+	still
 	ask revoke
 	sleep 0.5
 	ask unrevoke
 	goes_on
 	echo $STREAM >/sys/fs/cgroup/cgroup.procs
+	echo "$(cat "/sys/block/$(disk "$DEV")/dev") riops=max wiops=max" >$cg/io.max
 }
 
 fault_reset()
@@ -352,12 +447,12 @@ fault_reset()
 	local i ctrl
 
 	ctrl=$(disk $m/1)
-	[ "$1" = raid5 ] || ask moving 5000
+	moving "$1" 5000
 	for i in 1 2 3; do
-		echo 1 >"/sys/class/nvme/${ctrl%n*}/reset_controller"
+		echo 1 >"/sys/class/nvme/${ctrl%n*}/reset_controller" || miss "no reset"
 		sleep 0.5
 	done
-	ask moving 0
+	still
 	TIMES=''
 }
 
@@ -374,7 +469,7 @@ fault_subsystem_reset()
 # throttle MEMBER IOPS
 throttle()
 {
-	iops "$1" "$2" >/tmp/m.cmd || note "throttle: $(cat /tmp/m.cmd)"
+	iops "$1" "$2" >/tmp/m.cmd || miss "throttle: $(cat /tmp/m.cmd)"
 }
 
 fault_timeout()
@@ -385,15 +480,15 @@ fault_timeout()
 	dev=$(disk $m/1)
 	echo 1000 >"/sys/block/$dev/queue/io_timeout"
 	throttle 1 1
-	[ "$1" = raid5 ] || ask moving 5000
+	moving "$1" 5000
 	while ! dmesg | grep -q 'timeout, aborting' && [ $i -lt 100 ]; do
 		i=$((i + 1))
 		sleep 0.1
 	done
 	throttle 1 0
 	echo 30000 >"/sys/block/$dev/queue/io_timeout"
-	[ $i -lt 100 ] || note "no command has timed out"
-	ask moving 0
+	[ $i -lt 100 ] || miss "no command has timed out"
+	still
 }
 
 # pull MEMBER: out of its slot, as far as the machine can tell
@@ -403,12 +498,12 @@ pull()
 
 	pci=$(pci $m/"$1")
 	qmp "{\"execute\":\"device_del\",\"arguments\":{\"id\":\"nvme$1\"}}" >/tmp/m.cmd ||
-		note "device_del: $(cat /tmp/m.cmd)"
+		miss "device_del: $(cat /tmp/m.cmd)"
 	while [ -e "/sys/bus/pci/devices/$pci" ] && [ $i -lt 150 ]; do
 		i=$((i + 1))
 		sleep 0.1
 	done
-	[ ! -e "/sys/bus/pci/devices/$pci" ] || note "member $1 is still there"
+	[ ! -e "/sys/bus/pci/devices/$pci" ] || miss "member $1 is still there"
 }
 
 # plug MEMBER: back in
@@ -419,7 +514,7 @@ plug()
 	# the namespace of old still has the old drive
 	hmp "drive_add 0 if=none,id=back$1,file.driver=file,file.filename=$RIG_DIR/member$1.0,file.locking=off,format=raw,cache=unsafe" >/dev/null
 	qmp "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"nvme\",\"id\":\"nvme$1\",\"bus\":\"slot$1\",\"serial\":\"member$1\",\"mdts\":9,\"dbcs\":false,\"drive\":\"back$1\"}}" >/tmp/m.cmd ||
-		note "device_add: $(cat /tmp/m.cmd)"
+		miss "device_add: $(cat /tmp/m.cmd)"
 	while [ $i -lt 150 ]; do
 		for ctrl in /sys/class/nvme/nvme*; do
 			[ "$(cat "$ctrl/serial" 2>/dev/null | tr -d ' ')" = "member$1" ] || continue
@@ -430,15 +525,15 @@ plug()
 		i=$((i + 1))
 		sleep 0.1
 	done
-	note "member $1 did not come back"
+	miss "member $1 did not come back"
 }
 
 fault_remove_one()
 {
 	TIMES='' SPENT=1 UNSOUND=1 DEGRADED=1 PLUG=1
-	[ "$1" = raid5 ] || ask moving 5000
+	moving "$1" 5000
 	pull 1
-	ask moving 0
+	still
 	sleep 1
 }
 
@@ -447,13 +542,13 @@ fault_remove_all()
 	local i
 
 	TIMES='' SPENT=1 UNSOUND=1 DEGRADED=9 PLUG=''
-	[ "$1" = raid5 ] || ask moving 5000
+	moving "$1" 5000
 	for i in 0 1 2 3; do
 		[ -e $m/$i ] || continue
 		case " $LEAVES" in
 		*" $(disk $m/$i) "*) pull $i; PLUG="$PLUG $i" ;;
 		esac
 	done
-	ask moving 0
+	still
 	sleep 1
 }

@@ -5,10 +5,12 @@
  *
  *	fuzz [-p POSITION] SEED OPERATIONS DEVICE...
  *
- * What is valid is in the 8 MiB from POSITION on.
+ * What is valid is in the 8 MiB from POSITION on. An operation is an update of slots
+ * (a registration, an exchange, an unregistration) or an I/O; what is done to the
+ * exporter meanwhile, and rings that are closed with I/O in flight, do not count.
  *
- * Each thread has a ring of its own and makes of SEED the same operations again;
- * how the threads meet is a matter of luck. Checked is that each operation ends,
+ * Each thread has a ring of its own, whose slots the others change as well, and makes
+ * of SEED the same operations again; how the threads meet is a matter of luck. Checked is that each operation ends,
  * with success or an errno that the documents know. Prints one line, as
  * stream does; what was unexpected goes to standard error.
  */
@@ -19,7 +21,7 @@
 
 #define THREADS		3
 #define SLOTS		8
-#define KINDS		5
+#define KINDS		6
 #define SIZE		(1u << 20)
 #define HUNG_S		120
 
@@ -31,21 +33,23 @@ static atomic_ulong successes, refusals, unexpected, worst_ns, worst_wait;
 static atomic_uint running;
 static atomic_ulong beats;
 
-struct thread {
+static struct thread {
 	pthread_t id;
 	uint64_t x;
 	unsigned int nr;
 	struct io_uring ring;
 	unsigned int in_flight;
+	unsigned long operations;
 	int target[SLOTS + 4];		/* what a slot was last filled for */
-};
+} threads[THREADS];
 
 /* ECANCELED: of a chain. What the exporter says is what a registration gets. */
 static const int known_of_io[] = {
 	EBADF, EINVAL, EOPNOTSUPP, EFAULT, ESTALE, EINTR, ENOSPC, ECANCELED, 0
 };
+/* EEXIST: of somebody else's ring, if only its own thread may */
 static const int known_of_update[] = {
-	EBADF, EINVAL, EOPNOTSUPP, EACCES, EFAULT, ESTALE, EINTR, EBUSY, ENOMEM, EAGAIN, ENODEV,
+	EBADF, EEXIST, EINVAL, EOPNOTSUPP, EACCES, EFAULT, ESTALE, EINTR, EBUSY, ENOMEM, EAGAIN, ENODEV,
 	EADDRINUSE, EOVERFLOW, 0
 };
 
@@ -102,7 +106,9 @@ static void change_slots(struct thread *t)
 {
 	struct io_uring_regbuf_desc desc[3] = { 0 };
 	unsigned int nr = 1 + rnd(t, 3), flags = IORING_RSRC_UPDATE_EXTENDED;
+	struct thread *whose = one_in(t, 4) ? &threads[rnd(t, THREADS)] : t;
 	unsigned int slot = rnd(t, SLOTS + 1);
+	int ret;
 
 	for (unsigned int i = 0; i < nr; i++) {
 		desc[i].type = one_in(t, 8) ? IO_REGBUF_TYPE_EMPTY : IO_REGBUF_TYPE_DMABUF;
@@ -110,7 +116,6 @@ static void change_slots(struct thread *t)
 			desc[i].dmabuf_fd = one_in(t, 16) ? any_fd(t) : bufs[rnd(t, KINDS)].fd;
 			desc[i].target_fd = one_in(t, 16) ? any_fd(t) :
 							    devices[rnd(t, nr_devices)];
-			t->target[slot + i] = desc[i].target_fd;
 			if (one_in(t, 8))
 				desc[i].size = one_in(t, 2) ? SIZE : rnd(t, 1ull << 40);
 		}
@@ -119,8 +124,11 @@ static void change_slots(struct thread *t)
 	}
 	if (one_in(t, 32))
 		flags = rnd(t, 1u << 8);
-	result("update", known_of_update,
-	       dbio_update(&t->ring, slot, desc, nr, flags));
+	t->operations++;
+	ret = dbio_update(&whose->ring, slot, desc, nr, flags);
+	result("update", known_of_update, ret);
+	for (int i = 0; i < ret; i++)
+		whose->target[slot + i] = desc[i].target_fd;
 }
 
 static void reap(struct thread *t, unsigned int down_to)
@@ -143,7 +151,9 @@ static void some_io(struct thread *t)
 	for (unsigned int i = 0; i < nr; i++) {
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&t->ring);
 		uint64_t pos = start + rnd(t, 16384) * 512, offset = rnd(t, SIZE / 512) * 512;
-		unsigned int len = (1 + rnd(t, (SIZE - offset) / 512)) * 512;
+		/* of all orders of magnitude */
+		unsigned int sectors = ((SIZE - offset) / 512 >> rnd(t, 12)) ?: 1;
+		unsigned int len = (1 + rnd(t, sectors)) * 512;
 		unsigned int slot = rnd(t, SLOTS + (one_in(t, 16) ? 4 : 0));
 
 		if (!sqe)
@@ -163,6 +173,7 @@ static void some_io(struct thread *t)
 		if (one_in(t, 16))
 			sqe->rw_flags = rnd(t, 1u << 6) & ~RWF_NOWAIT;
 		t->in_flight++;
+		t->operations++;
 	}
 	io_uring_submit(&t->ring);
 }
@@ -178,6 +189,9 @@ static void exporter(struct thread *t)
 	case DMABUF_TEST_HOLD:
 		op.arg = rnd(t, 20);
 		break;
+	case DMABUF_TEST_DELAY_MAPS:
+		op.arg = DMABUF_TEST_DELAY(rnd(t, 4), rnd(t, 20));
+		break;
 	case DMABUF_TEST_FAIL_MAPS:
 		op.arg = DMABUF_TEST_FAIL(rnd(t, 4), errors[rnd(t, 6)]);
 		break;
@@ -185,7 +199,7 @@ static void exporter(struct thread *t)
 	ioctl(test_dev, DMABUF_TEST_OP, &op);
 	if (op.result > atomic_load(&worst_wait))
 		atomic_store(&worst_wait, op.result);
-	if (op.op == DMABUF_TEST_REVOKE && !one_in(t, 4)) {
+	if (op.op == DMABUF_TEST_REVOKE && !one_in(t, 32)) {
 		op.op = DMABUF_TEST_UNREVOKE;
 		op.arg = 0;
 		ioctl(test_dev, DMABUF_TEST_OP, &op);
@@ -211,7 +225,7 @@ static void *work(void *arg)
 	struct thread *t = arg;
 
 	open_ring(t);
-	for (unsigned long i = 0; i < per_thread; i++) {
+	while (t->operations < per_thread) {
 		uint64_t begin = now_ns();
 
 		switch (rnd(t, 16)) {
@@ -245,8 +259,9 @@ static void *work(void *arg)
 
 int main(int argc, char **argv)
 {
-	static const char *const kinds[KINDS] = { "test", "test", "test", "no-vmap", "udmabuf" };
-	static struct thread threads[THREADS];
+	static const char *const kinds[KINDS] = {
+		"test", "test", "test", "no-vmap", "pageless", "udmabuf"
+	};
 	unsigned long last = 0;
 	int quiet_for = 0;
 

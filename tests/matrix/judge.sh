@@ -12,7 +12,7 @@ field()
 # times
 judge()
 {
-	local stack fault outcome what wait stall f s o w t but
+	local stack fault outcome what wait stall least=0 f s o w t but
 
 	stack=$(field stack "$1") fault=$(field fault "$1") outcome=$(field outcome "$1")
 	case $outcome in
@@ -30,12 +30,19 @@ judge()
 	*) echo "$outcome instead of $o" ;;
 	esac
 	for what in mismatches duplicates kicked splats leaks; do
-		case $(field $what "$1"):$but in
-		0:* | null:* | *:$what) ;;
+		case "$(field $what "$1"): $but " in
+		0:* | null:* | *" $what "*) ;;
 		*) echo "$what $(field $what "$1")" ;;
 		esac
 	done
 	wait=$(field exporter_wait_ms "$1") stall=$(field stall_ms "$1")
 	[ "${wait%.*}" -le $((w * $3)) ] || echo "the exporter waited $wait ms"
 	[ "${stall:-0}" -le $((t * $3)) ] || echo "I/O stalled for $stall ms"
+	case $but in
+	*least=*)
+		least=${but##*least=}
+		least=${least%% *}
+		;;
+	esac
+	[ "${stall:-0}" -ge "$least" ] || echo "I/O stalled for $stall ms: has it happened?"
 }

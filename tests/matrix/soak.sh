@@ -7,8 +7,8 @@
 # a matter of luck.
 
 # Those that leave a stack as it was, or exchange member 1 and member 4.
-SOAK="move-once move-loop move-short revoke-1s lock-held-5s map-ebusy suspend-move reset timeout pressure"
-SOAK="$SOAK ring-exit kill kill-parked exec exchange exchange replace re-add"
+SOAK="move-once move-loop move-short revoke-1s lock-held-5s map-ebusy map-slow suspend-move reset timeout"
+SOAK="$SOAK read-error pressure cgroup ring-exit kill kill-parked exec exec-parked exchange exchange replace re-add"
 
 # soak_plan STACK SEED: faults, each with the seed of the fuzz program or 0, and a pause
 soak_plan()
@@ -19,6 +19,9 @@ soak_plan()
 		case $1:$fault in
 		raid1:re-add | raid10:re-add | raid5:re-add) ;;
 		raid1:replace | raid10:replace | raid5:replace | lv-*:replace) ;;
+		raid1:read-error | raid10:read-error | raid5:read-error | lv-*:read-error) ;;
+		# the volume is there or it is not
+		raid0:suspend-move | *:read-error) continue ;;
 		raw:exchange | raid0:exchange | *:re-add | *:replace) continue ;;
 		esac
 		[ -n "$(not_for "$1" "$fault")" ] || left="$left $fault"
@@ -49,11 +52,13 @@ exchange()
 	case $1:$2 in
 	lv-*:replace)
 		quietly pvmove -qq -i 1 "$(pv "$OUT")" "$(pv "$IN")"
-		lv_in_sync || note "not in sync"
+		lv_in_sync || miss "not in sync"
+		on "$(pv "$IN")"
 		;;
 	lv-*)
 		quietly lvconvert -qq -y --replace "$(pv "$OUT")" vg/lv "$(pv "$IN")"
-		lv_in_sync || note "not in sync"
+		lv_in_sync || miss "not in sync"
+		on "$(pv "$IN")"
 		;;
 	linear:* | stripe*) reload_to "$1" "$OUT" "$IN" ;;
 	*:replace) md_replace "$OUT" "$IN" ;;
@@ -66,21 +71,21 @@ soak_fault()
 {
 	park_timeout 8000
 	case $2 in
-	exchange | replace) exchange "$1" "$2" ;;
-	re-add) md_re_add "$IN" ;;
-	timeout)
+	exchange | replace)
+		moving "$1" 5000
+		exchange "$1" "$2"
+		still
+		;;
+	re-add)
+		moving "$1" 5000
+		md_re_add "$IN"
+		still
+		;;
+	timeout | read-error)
 		# commands have to go there
-		[ "$IN" = $m/4 ] || fault_timeout "$1"
+		[ "$IN" = $m/4 ] || "fault_$(echo "$2" | tr - _)" "$1"
 		;;
-	*)
-		case $2 in
-		kill* | exec)
-			ask failures
-			ERRORS=$((ERRORS + REPLY))
-			;;
-		esac
-		"fault_$(echo "$2" | tr - _)" "$1"
-		;;
+	*) "fault_$(echo "$2" | tr - _)" "$1" ;;
 	esac
 }
 
@@ -99,21 +104,22 @@ fault_soak()
 		[ "$(ms)" -lt $end ] || break
 		case $fault in
 		# these look at what is attached, or at what memory is left
-		kill* | exec | pressure) seed=0 ;;
+		kill* | exec* | ring-exit | pressure | cgroup) seed=0 ;;
 		esac
 		echo "soak: $fault $seed" >/dev/kmsg
 		pid=''
 		if [ "$seed" != 0 ]; then
 			# beyond what the stream looks at
-			/tests-bin/matrix/fuzz -p 8388608 "$seed" 1000000 "$DEV" >/dev/null 2>&1 6<&- 7>&- 8>&- 9>&- &
+			/tests-bin/matrix/fuzz -p 8388608 "$seed" 100000000 "$DEV" >/tmp/fuzz.out 2>&1 6<&- 7>&- 8>&- 9>&- &
 			pid=$!
 			fuzzed=$((fuzzed + 1))
 		fi
 		soak_fault "$stack" "$fault"
 		sleep "$pause"
 		[ -z "$pid" ] || {
-			kill -9 $pid
+			kill -9 $pid 2>/dev/null || miss "fuzz has ended"
 			wait $pid 2>/dev/null
+			[ ! -s /tmp/fuzz.out ] || miss "fuzz: $(head -n 1 /tmp/fuzz.out)"
 		}
 		[ -z "$GONE" ] && goes_on
 		n=$((n + 1))

@@ -10,8 +10,8 @@
 #	COPIES		how often a sector is written below; empty: not to be told
 #	ARRAY		the md array whose members are looked after, or empty
 #
-# late: member 1 is below a linear volume "late1", which can be suspended. down
-# takes it apart. member/4 is never part of a stack, and neither is /dev/vda.
+# late: member 1 is below a linear volume "late1", which can be suspended; volume: all
+# of it is below one. down takes it apart. member/4 is never part of a stack, and neither is /dev/vda.
 
 m=/dev/member
 STACKS="raw linear stripe stripe-on-linear raid0 raid1 raid10 raid5 lv-raid1-on-raid0"
@@ -67,6 +67,10 @@ up()
 	raid0)
 		array md0 raid0 --chunk=64 -- $m/0 "$one" $m/2 || return
 		DEV=/dev/md0 LEAVES='0 1 2'
+		[ "$2" != volume ] || {
+			slice v /dev/md0 || return
+			DEV=/dev/mapper/v
+		}
 		;;
 	raid1)
 		md_array md0 raid1 -- $m/0 "$one" || return

@@ -3,15 +3,20 @@
  * Write and read a device through a dma-buf of the test exporter until told to
  * stop, with all data verified, and do to the dma-buf what standard input says.
  *
- *	stream [-b KIND] [-p BYTE] [-r RING_FLAGS] [-e] DEVICE
+ *	stream [-b KIND] [-p BYTE] [-r RING_FLAGS] [-s FILE [-e]] DEVICE
  *
- * -p: where on the device. -e: sectors of an earlier run are there: each must be
- * whole. Each line of input is answered by one of output:
+ * -p: where on the device. -s: what is known of its sectors is kept in FILE, however
+ * this ends. -e: and has been put there by an earlier run: what was acknowledged then
+ * must still be there. Each line of input is answered by one of output:
  *
  *	move, revoke, unrevoke		nanoseconds that the exporter was kept waiting
- *	moving MICROSECONDS		move again and again from now on, 0: no more
+ *	moving MICROSECONDS		move again and again from now on, 0: no more;
+ *					how often so far
+ *	revoking MICROSECONDS		likewise, revoke and take that back at once
  *	hold MS				the reservation lock, from now on
  *	fail NR ERRNO [DEVICE]		the next mappings
+ *	delay NR MS			likewise
+ *	to-come				mappings that are yet to be failed or delayed
  *	progress			requests that have succeeded so far
  *	failures			requests that have not, and wrong sectors
  *	quiet				finish what is in flight, compare with plain
@@ -70,7 +75,7 @@ static uint64_t start;
 static struct dbio_buf buf;
 static struct io_uring ring;
 static struct slot slots[NR_SLOTS];
-static struct range ranges[NR_SECTORS];
+static struct range *ranges;
 static uint8_t *plain;
 static uint64_t generation;
 
@@ -78,6 +83,7 @@ static atomic_ulong done, written, mismatches, short_ios, unread;
 static atomic_ulong moves, worst_stall, worst_wait;
 static atomic_ulong errors[4096];
 static atomic_uint moving_us;
+static atomic_bool by_revoking;
 static atomic_bool hung;
 static int inspected = -1;	/* a slot that is to be read as a whole */
 
@@ -194,6 +200,9 @@ static void issue(unsigned int i, bool all)
 	if (slot->write) {
 		slot->generation = ++generation;
 		dbio_fill(buf.map + offset, slot->nr * 512, slot->generation, offset);
+		/* until it succeeds each sector is as before or written */
+		for (unsigned int s = 0; s < slot->nr; s++)
+			ranges[i * SECTORS + slot->first + s].hi = slot->generation;
 	} else {
 		memset(buf.map + offset, 0xa5, slot->nr * 512);
 	}
@@ -202,15 +211,6 @@ static void issue(unsigned int i, bool all)
 	sqe = io_uring_get_sqe(&ring);
 	dbio_prep(sqe, slot->write, dev, buf.base + offset, slot->nr * 512, start + offset, 0);
 	sqe->user_data = i;
-}
-
-/* a write that did not succeed: each sector is as before or written */
-static void maybe_written(unsigned int i)
-{
-	struct slot *slot = &slots[i];
-
-	for (unsigned int s = 0; s < slot->nr; s++)
-		ranges[i * SECTORS + slot->first + s].hi = slot->generation;
 }
 
 static void complete(unsigned int i, int res)
@@ -225,8 +225,6 @@ static void complete(unsigned int i, int res)
 			atomic_fetch_add(&errors[-res], 1);
 		else
 			atomic_fetch_add(&short_ios, 1);
-		if (slot->write)
-			maybe_written(i);
 		return;
 	}
 	atomic_fetch_add(&done, 1);
@@ -297,11 +295,8 @@ static long ring_exit(void)
 	while (stats().attachments && now_ns() - begin < HUNG_MS * 1000000ull)
 		usleep(1000);
 	ms = stats().attachments ? -1 : (long)((now_ns() - begin) / 1000000);
-	for (unsigned int i = 0; i < NR_SLOTS; i++) {
-		if (slots[i].busy && slots[i].write)
-			maybe_written(i);
+	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		slots[i].busy = false;
-	}
 	dbio_buf_destroy(&buf);
 	ret = setup();
 	if (ret) {
@@ -356,8 +351,13 @@ static void *mover(void *arg)
 	for (;;) {
 		unsigned int us = atomic_load(&moving_us);
 
-		if (us && !op(DMABUF_TEST_MOVE, 0, NULL, NULL))
+		if (us && atomic_load(&by_revoking)) {
+			if (!op(DMABUF_TEST_REVOKE, 0, NULL, NULL))
+				atomic_fetch_add(&moves, 1);
+			op(DMABUF_TEST_UNREVOKE, 0, NULL, NULL);
+		} else if (us && !op(DMABUF_TEST_MOVE, 0, NULL, NULL)) {
 			atomic_fetch_add(&moves, 1);
+		}
 		usleep(us ?: 10000);
 	}
 	return NULL;
@@ -506,7 +506,8 @@ static bool obey(char *line)
 		ret = op(DMABUF_TEST_REVOKE, 0, NULL, &wait);
 	} else if (!strcmp(word[0], "unrevoke")) {
 		ret = op(DMABUF_TEST_UNREVOKE, 0, NULL, NULL);
-	} else if (!strcmp(word[0], "moving") && nr > 1) {
+	} else if ((!strcmp(word[0], "moving") || !strcmp(word[0], "revoking")) && nr > 1) {
+		atomic_store(&by_revoking, *word[0] == 'r');
 		atomic_store(&moving_us, atoi(word[1]));
 		wait = atomic_load(&moves);
 	} else if (!strcmp(word[0], "hold") && nr > 1) {
@@ -514,6 +515,11 @@ static bool obey(char *line)
 	} else if (!strcmp(word[0], "fail") && nr > 2) {
 		ret = op(DMABUF_TEST_FAIL_MAPS,
 			 DMABUF_TEST_FAIL(strtoul(word[1], NULL, 0), atoi(word[2])), word[3], NULL);
+	} else if (!strcmp(word[0], "delay") && nr > 2) {
+		ret = op(DMABUF_TEST_DELAY_MAPS,
+			 DMABUF_TEST_DELAY(strtoul(word[1], NULL, 0), atoi(word[2])), NULL, NULL);
+	} else if (!strcmp(word[0], "to-come")) {
+		wait = stats().to_come;
 	} else if (!strcmp(word[0], "progress")) {
 		wait = atomic_load(&done);
 	} else if (!strcmp(word[0], "failures")) {
@@ -552,36 +558,52 @@ static bool obey(char *line)
 	return true;
 }
 
-/* all sectors of an earlier run: whole ones, of any generation */
+/* sectors of an earlier run */
 static void take_over(void)
 {
 	for (unsigned int s = 0; s < NR_SECTORS; s++)
-		ranges[s] = (struct range){ 1, UINT32_MAX };
+		if (ranges[s].hi > generation)
+			generation = ranges[s].hi;
 	judge_plainly();
-	for (unsigned int s = 0; s < NR_SECTORS; s++)
-		if (ranges[s].lo > generation && ranges[s].lo <= UINT32_MAX)
-			generation = ranges[s].lo;
+}
+
+static int map_ranges(const char *file, bool existing)
+{
+	const size_t size = NR_SECTORS * sizeof(*ranges);
+	int fd = -1;
+
+	if (file) {
+		fd = open(file, O_RDWR | O_CLOEXEC | (existing ? 0 : O_CREAT | O_TRUNC), 0600);
+		if (fd < 0 || ftruncate(fd, size))
+			return -errno;
+	}
+	ranges = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | (file ? 0 : MAP_ANONYMOUS), fd, 0);
+	return ranges == MAP_FAILED ? -errno : 0;
 }
 
 int main(int argc, char **argv)
 {
+	const char *file = NULL;
 	bool existing = false;
 	char line[256];
 	int opt, ret;
 
-	while ((opt = getopt(argc, argv, "b:p:r:e")) != -1) {
+	while ((opt = getopt(argc, argv, "b:p:r:s:e")) != -1) {
 		if (opt == 'b')
 			kind = optarg;
 		else if (opt == 'p')
 			start = strtoull(optarg, NULL, 0);
 		else if (opt == 'r')
 			ring_flags = strtoul(optarg, NULL, 0);
+		else if (opt == 's')
+			file = optarg;
 		else if (opt == 'e')
 			existing = true;
 		else
 			return 2;
 	}
-	if (argc - optind != 1)
+	if (argc - optind != 1 || (existing && !file))
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
 	setlinebuf(stdout);
@@ -592,7 +614,7 @@ int main(int argc, char **argv)
 	if (dev < 0 || (test_dev < 0 && strcmp(kind, "memory")))
 		ret = -errno;
 	else
-		ret = setup();
+		ret = map_ranges(file, existing) ?: setup();
 	if (ret) {
 		printf("setup: %s\n", strerrorname_np(-ret));
 		return 2;

@@ -51,6 +51,9 @@ counted "raid5" md0 $m1
 lives "raid5" md0 $m2 at=$((65536 * 3)),$((65536 * 3 * 16))
 tap "raid5" /tests-bin/data/matrix /dev/md0 quick ring=fixed-file,defer-taskrun,sqpoll
 sound "raid5, all rings" md0 4
+# and a CPU's mapping that is one of I/O memory
+tap "raid5, a buffer without pages" /tests-bin/data/matrix /dev/md0 quick buffer=pageless
+sound "raid5, a buffer without pages" md0 4
 # copies of whole pages are what it would leave out for bios with pages
 echo 1 >/sys/block/md0/md/skip_copy
 tap "raid5, skip_copy" /tests-bin/data/matrix /dev/md0 quick

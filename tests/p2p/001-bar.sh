@@ -17,9 +17,21 @@ for dev in /sys/bus/pci/devices/*; do
 done
 check "vfio-pci has the device" [ -c "${vfio:-none}" ]
 
+T=/sys/kernel/tracing
+copied=/sys/kernel/debug/dma_buf_io/copied_bytes
+echo 1 >$T/events/dma_buf_io/dma_buf_io_invalidate/enable
+
 on()
 {
+	local before
+
+	before=$(cat $copied)
+	echo >$T/trace
 	tap "$1" /tests-bin/p2p/bar "$vfio" "$2"
+	# the program says when
+	check "$1: the reset takes the mappings back" \
+		test "$(sed -n '/bar: reset$/,/bar: has been reset$/p' $T/trace | grep -c dma_buf_io_invalidate:)" -ge 1
+	same "$1: bytes that the CPU copied" "$(($(cat $copied) - before))" 0
 	same "$1: nothing attached afterwards" "$(wait_detached)" 0
 }
 

@@ -290,13 +290,25 @@ static void test_revoked(struct io_uring *ring)
 			 ret ? strerror(-ret) : "right");
 }
 
+/* in the kernel's trace */
+static void mark(const char *text)
+{
+	int fd = open("/sys/kernel/tracing/trace_marker", O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		perror("trace_marker");
+	close(fd);
+}
+
 static void test_reset(struct io_uring *ring)
 {
 	int ret, reset;
 
 	prepare_disk(41);
 	submit_all(ring);
+	mark("bar: reset\n");
 	reset = ioctl(vfio, VFIO_DEVICE_RESET) ? -errno : 0;
+	mark("bar: has been reset\n");
 	enable_memory(true);
 	ret = reap_all(ring);
 	ksft_test_result(!reset && !ret, "device reset with reads in flight (%s, %s)\n",

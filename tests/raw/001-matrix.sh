@@ -11,4 +11,5 @@ matrix=/tests-bin/data/matrix
 tap namespace $matrix /dev/member/0n0 buffer=udmabuf,udmabuf-huge,heap:system \
 	ring=plain,iopoll
 tap namespace $matrix /dev/member/0n1 ring=fixed-file,defer-taskrun,sqpoll quick
+tap "without pages" $matrix /dev/member/0n0 buffer=pageless quick
 done_testing
