@@ -32,6 +32,7 @@ unsigned long dma_buf_io_give_up_at(struct dma_buf_io_ctx *ctx);
 unsigned long dma_buf_io_backoff(unsigned long delay);
 
 /* vmap.c */
+extern struct workqueue_struct *dma_buf_io_cpu_wq;
 void dma_buf_io_vmap_init(struct dma_buf_io_ctx *ctx);
 void dma_buf_io_vmap_exit(struct dma_buf_io_ctx *ctx);
 void dma_buf_io_vunmap(struct dma_buf_io_ctx *ctx);

@@ -15,6 +15,7 @@
 #include <linux/iosys-map.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 
@@ -180,9 +181,60 @@ static void access_after_fence(struct kunit *test)
 	wait_for_completion(&released);
 }
 
+/* other exporters hold up as many works as there may be at a time */
+static void access_without_worker(struct kunit *test)
+{
+	struct completion released[2];
+	struct dma_buf_io_ctx *ctx[2];
+	struct access *access;
+
+	access = kunit_kcalloc(test, 2, sizeof(*access), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, access);
+	ctx[0] = registration(test, &released[0]);
+	ctx[1] = registration(test, &released[1]);
+	workqueue_set_max_active(dma_buf_io_cpu_wq, 1);
+
+	/* the first one needs the lock, to make a mapping */
+	dma_resv_lock(ctx[0]->dmabuf->resv, NULL);
+	begin(&access[0], ctx[0]);
+	begin(&access[1], ctx[1]);
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&access[1].begun,
+							  HZ / 10), 0);
+	/* as if it had waited for as long as bios do */
+	spin_lock_irq(&ctx[1]->cpu_begin.lock);
+	ctx[1]->cpu_begin.since -= dma_buf_io_park_timeout();
+	mod_timer(&ctx[1]->cpu_begin.timer, jiffies);
+	spin_unlock_irq(&ctx[1]->cpu_begin.lock);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&access[1].begun,
+							  HZ), 0);
+	KUNIT_EXPECT_EQ(test, (int)access[1].bio.bi_status,
+			(int)BLK_STS_BUFFER);
+	/* nor does the next one wait */
+	begin(&access[1], ctx[1]);
+	KUNIT_EXPECT_TRUE(test, completion_done(&access[1].begun));
+	dma_resv_unlock(ctx[0]->dmabuf->resv);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&access[0].begun,
+							  TIMEOUT), 0);
+	KUNIT_EXPECT_EQ(test, (int)access[0].bio.bi_status, 0);
+
+	/* when the work has been there all is as it was */
+	flush_workqueue(dma_buf_io_cpu_wq);
+	workqueue_set_max_active(dma_buf_io_cpu_wq, WQ_DFL_ACTIVE);
+	begin(&access[1], ctx[1]);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&access[1].begun,
+							  TIMEOUT), 0);
+	KUNIT_EXPECT_EQ(test, (int)access[1].bio.bi_status, 0);
+
+	for (int i = 0; i < 2; i++) {
+		kunit_release_action(test, unregister, ctx[i]);
+		wait_for_completion(&released[i]);
+	}
+}
+
 static struct kunit_case vmap_cases[] = {
 	KUNIT_CASE(access_at_once),
 	KUNIT_CASE(access_after_fence),
+	KUNIT_CASE(access_without_worker),
 	{}
 };
 

@@ -27,7 +27,7 @@
 static DEFINE_PER_CPU(u64, dma_buf_io_copied);
 
 /* bios wait for its work, and reclaim may wait for them */
-static struct workqueue_struct *dma_buf_io_cpu_wq;
+struct workqueue_struct *dma_buf_io_cpu_wq;
 
 /**
  * dma_buf_io_vmap - give the CPU a mapping of a registered dma-buf

@@ -135,7 +135,7 @@ count_kicked()
 	if [ -n "$ARRAY" ]; then
 		lost=$(($(md md0 degraded) - DEGRADED))
 		[ $UNSOUND$INJECTED != 00 ] || lost=$((lost + $(blame md0 | grep -c .)))
-	elif [ "$1" = lv-raid1-on-raid0 ] && [ $DEGRADED = 0 ]; then
+	elif [ "$1" = lv-raid1-on-raid0 ] && [ $DEGRADED$INJECTED = 00 ]; then
 		lost=$(dmsetup status vg-lv | grep -o ' [ADa]* [0-9]*/' | grep -o D | grep -c .)
 	fi
 	[ "$lost" -gt 0 ] && echo "$lost" || echo 0
