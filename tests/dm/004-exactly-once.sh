@@ -51,8 +51,8 @@ while [ -e /tmp/changing ]; do
 	echo 64 >"$limit"
 	echo 128 >"$limit"
 done &
-once "stripe, 1M, while its limits change" /dev/mapper/st 1048576 16 256
-once "stripe, 4K, while its limits change" /dev/mapper/st 4096 64 8192
+once "stripe, 1M, while its limits change" /dev/mapper/st 1048576 16 128
+once "stripe, 4K, while its limits change" /dev/mapper/st 4096 64 4096
 rm /tmp/changing
 wait $!
 
