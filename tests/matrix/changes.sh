@@ -70,9 +70,15 @@ on()
 	pvs --noheadings -o pv_used --units b "$1" 2>/dev/null | grep -q '[1-9]' || miss "not on $1"
 }
 
-# member DEVICE: is it one of the array's now?
+# member DEVICE: is it one of the array's now? What makes it one may have yet to begin.
 member()
 {
+	local i=0
+
+	until grep -q in_sync "/sys/block/md0/md/dev-$(disk "$1")/state" 2>/dev/null || [ $i -gt 300 ]; do
+		i=$((i + 1))
+		sleep 0.1
+	done
 	grep -q in_sync "/sys/block/md0/md/dev-$(disk "$1")/state" 2>/dev/null || miss "$1 is no member"
 }
 
@@ -92,9 +98,9 @@ md_replace()
 	mdadm -q --zero-superblock "$2" 2>/dev/null
 	quietly mdadm -q /dev/md0 --add "$2"
 	quietly mdadm -q /dev/md0 --replace "$1"
+	member "$2"
 	settle md0
 	quietly mdadm -q /dev/md0 --remove failed
-	member "$2"
 }
 
 # md_re_add DEVICE: with a bitmap
@@ -168,11 +174,11 @@ fault_incapable_member()
 	quietly mdadm -q /dev/md0 --add /dev/vda
 	settle md0
 	sleep 1
-	[ "$(md md0 degraded)" = 0 ] || miss "not redundant"
 	member /dev/vda
+	[ "$(md md0 degraded)" = 0 ] || miss "not redundant"
 	quietly mdadm -q /dev/md0 --add $m/1
 	quietly mdadm -q /dev/md0 --replace /dev/vda
 	settle md0
-	fail md0 /dev/vda 2>/dev/null
 	member $m/1
+	fail md0 /dev/vda 2>/dev/null
 }
