@@ -47,9 +47,8 @@ static struct thread {
 static const int known_of_io[] = {
 	EBADF, EINVAL, EOPNOTSUPP, EFAULT, ESTALE, EINTR, ENOSPC, ECANCELED, 0
 };
-/* EEXIST: of somebody else's ring, if only its own thread may */
 static const int known_of_update[] = {
-	EBADF, EEXIST, EINVAL, EOPNOTSUPP, EACCES, EFAULT, ESTALE, EINTR, EBUSY, ENOMEM, EAGAIN, ENODEV,
+	EBADF, EINVAL, EOPNOTSUPP, EACCES, EFAULT, ESTALE, EINTR, EBUSY, ENOMEM, EAGAIN, ENODEV,
 	EADDRINUSE, EOVERFLOW, 0
 };
 
@@ -126,6 +125,9 @@ static void change_slots(struct thread *t)
 		flags = rnd(t, 1u << 8);
 	t->operations++;
 	ret = dbio_update(&whose->ring, slot, desc, nr, flags);
+	/* it has no slots yet, or is for its own thread alone */
+	if (whose != t && (ret == -ENXIO || ret == -EEXIST))
+		ret = -EINVAL;
 	result("update", known_of_update, ret);
 	for (int i = 0; i < ret; i++)
 		whose->target[slot + i] = desc[i].target_fd;
