@@ -32,12 +32,12 @@ static int run(char **command)
 
 static int fail_maps(int dmabuf, const char *device)
 {
-	struct dmabuf_test_op op = { .dmabuf_fd = dmabuf, .op = DMABUF_TEST_FAIL_MAPS,
-				     .arg = DMABUF_TEST_FAIL(1u << 20, EINVAL) };
 	int fd = open(DMABUF_TEST_DEVICE, O_RDWR | O_CLOEXEC);
 
-	snprintf(op.device, sizeof(op.device), "%s", device);
-	return fd < 0 || ioctl(fd, DMABUF_TEST_OP, &op) ? -errno : 0;
+	if (fd < 0)
+		return -errno;
+	return dbio_test_op(fd, dmabuf, DMABUF_TEST_FAIL_MAPS,
+			    DMABUF_TEST_FAIL(1u << 20, EINVAL), device, NULL);
 }
 
 int main(int argc, char **argv)

@@ -25,10 +25,10 @@ static unsigned long moves, failed_ops;
 
 static void op(unsigned int code, uint64_t arg)
 {
-	struct dmabuf_test_op o = { .dmabuf_fd = buf.fd, .op = code, .arg = arg };
+	int ret = dbio_test_op(test_dev, buf.fd, code, arg, NULL, NULL);
 
-	if (ioctl(test_dev, DMABUF_TEST_OP, &o)) {
-		ksft_print_msg("op %u: %s\n", code, strerror(errno));
+	if (ret) {
+		ksft_print_msg("op %u: %s\n", code, strerror(-ret));
 		failed_ops++;
 	}
 }

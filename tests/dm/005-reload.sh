@@ -85,12 +85,12 @@ same "below a volume that stays suspended: one line says so" "$(said 'or a volum
 echo 60000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
 $hold /dev/mapper/v -- true &
 sleep 1
-begin=$(awk '{ print int($1 * 1000) }' /proc/uptime)
+begin=$(ms)
 kill -9 $!
 wait $!
 same "below a volume that stays suspended: killed" "$?" 137
 check "below a volume that stays suspended: at once" \
-	test $(($(awk '{ print int($1 * 1000) }' /proc/uptime) - begin)) -lt 6000
+	test $(($(ms) - begin)) -lt 6000
 echo 8000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
 dmsetup resume v
 said . >/dev/null

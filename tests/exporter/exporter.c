@@ -9,19 +9,16 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/iosys-map.h>
 #include <linux/ktime.h>
-#include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sync_file.h>
-#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include "exporter.h"
@@ -473,7 +470,7 @@ static int dmabuf_test_add_fence(struct dma_buf *dmabuf, int fd)
 	return ret;
 }
 
-static int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
+int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
 {
 	struct dmabuf_test_buf *buf = dmabuf->priv;
 	int ret;
@@ -521,8 +518,8 @@ static int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
 	return ret;
 }
 
-static int dmabuf_test_do_stats(struct dma_buf *dmabuf,
-				struct dmabuf_test_stats *stats)
+int dmabuf_test_do_stats(struct dma_buf *dmabuf,
+			 struct dmabuf_test_stats *stats)
 {
 	struct dmabuf_test_buf *buf = dmabuf->priv;
 	int ret;
@@ -540,9 +537,7 @@ static int dmabuf_test_do_stats(struct dma_buf *dmabuf,
 	return 0;
 }
 
-/* the device */
-
-static struct dma_buf *dmabuf_test_export(struct dmabuf_test_create *create)
+struct dma_buf *dmabuf_test_export(struct dmabuf_test_create *create)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct dmabuf_test_buf *buf;
@@ -572,42 +567,8 @@ static struct dma_buf *dmabuf_test_export(struct dmabuf_test_create *create)
 	return dmabuf;
 }
 
-static long dmabuf_test_create(struct dmabuf_test_create __user *arg)
-{
-	struct dmabuf_test_create create;
-	struct dma_buf *dmabuf;
-	int fd;
-
-	if (copy_from_user(&create, arg, sizeof(create)))
-		return -EFAULT;
-	if (create.flags & ~(DMABUF_TEST_CONTIGUOUS | DMABUF_TEST_NO_VMAP |
-			     DMABUF_TEST_PAGELESS) ||
-	    create.fd_flags & ~(O_ACCMODE | O_CLOEXEC) || create.pad)
-		return -EINVAL;
-	/* the page count of a scatterlist is an unsigned int */
-	if (!create.size || !PAGE_ALIGNED(create.size) ||
-	    create.size >> PAGE_SHIFT > INT_MAX)
-		return -EINVAL;
-
-	fd = get_unused_fd_flags(create.fd_flags & O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	dmabuf = dmabuf_test_export(&create);
-	if (IS_ERR(dmabuf)) {
-		put_unused_fd(fd);
-		return PTR_ERR(dmabuf);
-	}
-	if (put_user(fd, &arg->fd)) {
-		dma_buf_put(dmabuf);
-		put_unused_fd(fd);
-		return -EFAULT;
-	}
-	dma_buf_fd_install(dmabuf, fd);
-	return 0;
-}
-
 /* a dma-buf of ours */
-static struct dma_buf *dmabuf_test_get(int fd)
+struct dma_buf *dmabuf_test_get(int fd)
 {
 	struct dma_buf *dmabuf = dma_buf_get(fd);
 
@@ -617,75 +578,3 @@ static struct dma_buf *dmabuf_test_get(int fd)
 	dma_buf_put(dmabuf);
 	return ERR_PTR(-EINVAL);
 }
-
-static long dmabuf_test_op(struct dmabuf_test_op __user *arg)
-{
-	struct dmabuf_test_op op;
-	struct dma_buf *dmabuf;
-	int ret;
-
-	if (copy_from_user(&op, arg, sizeof(op)))
-		return -EFAULT;
-	if (strnlen(op.device, sizeof(op.device)) == sizeof(op.device) ||
-	    (*op.device && op.op != DMABUF_TEST_FAIL_MAPS))
-		return -EINVAL;
-	dmabuf = dmabuf_test_get(op.dmabuf_fd);
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
-	ret = dmabuf_test_do_op(dmabuf, &op);
-	dma_buf_put(dmabuf);
-	/* a refused move has made somebody wait, too */
-	if (put_user(op.result, &arg->result))
-		return -EFAULT;
-	return ret;
-}
-
-static long dmabuf_test_stats(struct dmabuf_test_stats __user *arg)
-{
-	struct dmabuf_test_stats stats;
-	struct dma_buf *dmabuf;
-	int ret;
-
-	if (copy_from_user(&stats, arg, sizeof(stats)))
-		return -EFAULT;
-	dmabuf = dmabuf_test_get(stats.dmabuf_fd);
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
-	ret = dmabuf_test_do_stats(dmabuf, &stats);
-	dma_buf_put(dmabuf);
-	if (!ret && copy_to_user(arg, &stats, sizeof(stats)))
-		return -EFAULT;
-	return ret;
-}
-
-static long dmabuf_test_ioctl(struct file *file, unsigned int cmd,
-			      unsigned long arg)
-{
-	void __user *argp = (void __user *)arg;
-
-	switch (cmd) {
-	case DMABUF_TEST_CREATE:
-		return dmabuf_test_create(argp);
-	case DMABUF_TEST_OP:
-		return dmabuf_test_op(argp);
-	case DMABUF_TEST_STATS:
-		return dmabuf_test_stats(argp);
-	case DMABUF_TEST_RUN:
-		return dmabuf_test_run(argp);
-	}
-	return -ENOTTY;
-}
-
-static const struct file_operations dmabuf_test_fops = {
-	.owner		= THIS_MODULE,
-	.unlocked_ioctl	= dmabuf_test_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-};
-
-static struct miscdevice dmabuf_test_device = {
-	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "dmabuf-test",
-	.fops	= &dmabuf_test_fops,
-};
-
-builtin_misc_device(dmabuf_test_device);

@@ -147,6 +147,13 @@ struct dmabuf_test_run {
 #define DMABUF_TEST_RUN		_IOWR(0xdb, 3, struct dmabuf_test_run)
 
 #ifdef __KERNEL__
+struct dma_buf;
+
+struct dma_buf *dmabuf_test_export(struct dmabuf_test_create *create);
+struct dma_buf *dmabuf_test_get(int fd);
+int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op);
+int dmabuf_test_do_stats(struct dma_buf *dmabuf,
+			 struct dmabuf_test_stats *stats);
 long dmabuf_test_run(struct dmabuf_test_run __user *arg);
 #endif
 

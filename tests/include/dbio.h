@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -123,6 +124,32 @@ static inline int dbio_test(struct dbio_buf *buf, size_t size, unsigned int flag
 		close(dev);
 	buf->fd = ret ? ret : create.fd;
 	return ret;
+}
+
+/*
+ * Do to a dma-buf of the test exporter what an enum dmabuf_test_op_code says. @device,
+ * which mappings it is about, and @result may be NULL.
+ */
+static inline int dbio_test_op(int test_dev, int dmabuf, unsigned int code, uint64_t arg,
+			       const char *device, uint64_t *result)
+{
+	struct dmabuf_test_op op = { .dmabuf_fd = dmabuf, .op = code, .arg = arg };
+	int ret;
+
+	if (device)
+		snprintf(op.device, sizeof(op.device), "%s", device);
+	ret = ioctl(test_dev, DMABUF_TEST_OP, &op) ? -errno : 0;
+	if (result)
+		*result = op.result;
+	return ret;
+}
+
+static inline uint64_t dbio_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
 /*

@@ -91,6 +91,12 @@ attachments()
 		grep -v 'Attached\|Total' | grep -c "${1:-.}"
 }
 
+# ms: of a clock
+ms()
+{
+	awk '{ printf "%d", $1 * 1000 }' /proc/uptime
+}
+
 # wait_detached: releases are a matter of moments, but not of this one
 wait_detached()
 {

@@ -26,6 +26,7 @@ found()
 		test "$(judge "$line" /tmp/documented 1 | grep -c "^$3 ")" = 1
 }
 
+# damage HOW: quiet afterwards
 damage()
 {
 	ask quiet
@@ -33,14 +34,19 @@ damage()
 		ask go
 		ask quiet
 	done
-	ask go
 	TIMES=''
 }
 
-fault_old() { damage old; }
-fault_place() { damage place; }
-fault_torn() { damage torn; }
-fault_byte() { damage byte; }
+damage_and_go()
+{
+	damage "$1"
+	ask go
+}
+
+fault_old() { damage_and_go old; }
+fault_place() { damage_and_go place; }
+fault_torn() { damage_and_go torn; }
+fault_byte() { damage_and_go byte; }
 
 fault_twice()
 {
@@ -83,11 +89,7 @@ fault_slow_disk()
 
 fault_killed()
 {
-	ask quiet
-	until tell damage old && [ "$REPLY" = 0 ]; do
-		ask go
-		ask quiet
-	done
+	damage old
 	kill_stream
 }
 

@@ -34,11 +34,6 @@ patient()
 	debug_kernel && echo $(($1 * 6)) || echo "$1"
 }
 
-ms()
-{
-	awk '{ printf "%d", $1 * 1000 }' /proc/uptime
-}
-
 # start_stream [OPTIONS]
 start_stream()
 {

@@ -75,11 +75,11 @@ member()
 {
 	local i=0
 
-	until grep -q in_sync "/sys/block/md0/md/dev-$(disk "$1")/state" 2>/dev/null || [ $i -gt 300 ]; do
+	until grep -q in_sync "/sys/block/md0/md/dev-$(disk "$1")/state" 2>/dev/null; do
 		i=$((i + 1))
+		[ $i -lt 300 ] || { miss "$1 is no member"; return; }
 		sleep 0.1
 	done
-	grep -q in_sync "/sys/block/md0/md/dev-$(disk "$1")/state" 2>/dev/null || miss "$1 is no member"
 }
 
 # md_exchange OUT IN: as if the one had died

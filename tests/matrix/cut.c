@@ -22,11 +22,9 @@ static int test_dev;
 
 static void *mover(void *arg)
 {
-	struct dmabuf_test_op o = { .dmabuf_fd = r.buf.fd, .op = DMABUF_TEST_MOVE };
-
 	(void)arg;
 	for (;;) {
-		ioctl(test_dev, DMABUF_TEST_OP, &o);
+		dbio_test_op(test_dev, r.buf.fd, DMABUF_TEST_MOVE, 0, NULL, NULL);
 		usleep(5000);
 	}
 	return NULL;

@@ -10,14 +10,13 @@
  * exporter meanwhile, and rings that are closed with I/O in flight, do not count.
  *
  * Each thread has a ring of its own, whose slots the others change as well, and makes
- * of SEED the same operations again; how the threads meet is a matter of luck. Checked is that each operation ends,
- * with success or an errno that the documents know. Prints one line, as
- * stream does; what was unexpected goes to standard error.
+ * of SEED the same operations again; how the threads meet is a matter of luck. Checked
+ * is that each operation ends, with success or an errno that the documents know. Prints
+ * one line, as stream does; what was unexpected goes to standard error.
  */
 #include "dbio.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #define THREADS		3
 #define SLOTS		8
@@ -60,14 +59,6 @@ static uint64_t rnd(struct thread *t, uint64_t below)
 static bool one_in(struct thread *t, unsigned int n)
 {
 	return !rnd(t, n);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
 static void result(const char *what, const int *known, int ret)
@@ -184,28 +175,26 @@ static void some_io(struct thread *t)
 static void exporter(struct thread *t)
 {
 	static const int errors[] = { EBUSY, EINVAL, ENOMEM, EAGAIN, ENODEV, EADDRINUSE };
-	struct dmabuf_test_op op = { .dmabuf_fd = bufs[rnd(t, KINDS)].fd };
+	int fd = bufs[rnd(t, KINDS)].fd;
+	unsigned int code = rnd(t, DMABUF_TEST_FENCE);
+	uint64_t arg = 0, wait;
 
-	op.op = rnd(t, DMABUF_TEST_FENCE);
-	switch (op.op) {
+	switch (code) {
 	case DMABUF_TEST_HOLD:
-		op.arg = rnd(t, 20);
+		arg = rnd(t, 20);
 		break;
 	case DMABUF_TEST_DELAY_MAPS:
-		op.arg = DMABUF_TEST_DELAY(rnd(t, 4), rnd(t, 20));
+		arg = DMABUF_TEST_DELAY(rnd(t, 4), rnd(t, 20));
 		break;
 	case DMABUF_TEST_FAIL_MAPS:
-		op.arg = DMABUF_TEST_FAIL(rnd(t, 4), errors[rnd(t, 6)]);
+		arg = DMABUF_TEST_FAIL(rnd(t, 4), errors[rnd(t, 6)]);
 		break;
 	}
-	ioctl(test_dev, DMABUF_TEST_OP, &op);
-	if (op.result > atomic_load(&worst_wait))
-		atomic_store(&worst_wait, op.result);
-	if (op.op == DMABUF_TEST_REVOKE && !one_in(t, 32)) {
-		op.op = DMABUF_TEST_UNREVOKE;
-		op.arg = 0;
-		ioctl(test_dev, DMABUF_TEST_OP, &op);
-	}
+	dbio_test_op(test_dev, fd, code, arg, NULL, &wait);
+	if (wait > atomic_load(&worst_wait))
+		atomic_store(&worst_wait, wait);
+	if (code == DMABUF_TEST_REVOKE && !one_in(t, 32))
+		dbio_test_op(test_dev, fd, DMABUF_TEST_UNREVOKE, 0, NULL, NULL);
 }
 
 static void open_ring(struct thread *t)
@@ -228,7 +217,7 @@ static void *work(void *arg)
 
 	open_ring(t);
 	while (t->operations < per_thread) {
-		uint64_t begin = now_ns();
+		uint64_t begin = dbio_now_ns();
 
 		switch (rnd(t, 16)) {
 		case 0 ... 4:
@@ -249,7 +238,7 @@ static void *work(void *arg)
 			open_ring(t);
 		}
 		atomic_fetch_add(&beats, 1);
-		begin = now_ns() - begin;
+		begin = dbio_now_ns() - begin;
 		if (begin > atomic_load(&worst_ns))
 			atomic_store(&worst_ns, begin);
 	}

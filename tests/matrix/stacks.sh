@@ -11,7 +11,8 @@
 #	ARRAY		the md array whose members are looked after, or empty
 #
 # late: member 1 is below a linear volume "late1", which can be suspended; volume: all
-# of it is below one. down takes it apart. member/4 is never part of a stack, and neither is /dev/vda.
+# of it is below one. down takes it apart. member/4 is never part of a stack, and neither
+# is /dev/vda.
 
 m=/dev/member
 STACKS="raw linear stripe stripe-on-linear raid0 raid1 raid10 raid5 lv-raid1-on-raid0"

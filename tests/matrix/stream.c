@@ -34,11 +34,9 @@
  * torn, misplaced or older than it should be is found. A write that fails may
  * have written each of its sectors or not, but what is seen first is to stay.
  */
-#include "rounds.h"
+#include "known.h"
 #include <pthread.h>
-#include <stdatomic.h>
 #include <signal.h>
-#include <time.h>
 
 #define NR_SLOTS	32u
 #define SECTORS		256u		/* in each slot */
@@ -46,11 +44,6 @@
 #define SIZE		(NR_SLOTS * SLOT)
 #define NR_SECTORS	(NR_SLOTS * SECTORS)
 #define HUNG_MS		90000
-
-/* generations that a sector may have: one, or any between two after an error */
-struct range {
-	uint64_t lo, hi;
-};
 
 struct slot {
 	bool busy, write;
@@ -75,25 +68,16 @@ static uint64_t start;
 static struct dbio_buf buf;
 static struct io_uring ring;
 static struct slot slots[NR_SLOTS];
-static struct range *ranges;
 static uint8_t *plain;
 static uint64_t generation;
 
-static atomic_ulong done, written, mismatches, short_ios, unread;
+static atomic_ulong done, written, short_ios, unread;
 static atomic_ulong moves, worst_stall, worst_wait;
 static atomic_ulong errors[4096];
 static atomic_uint moving_us;
 static atomic_bool by_revoking;
 static atomic_bool hung;
 static int inspected = -1;	/* a slot that is to be read as a whole */
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 static void raise_to(atomic_ulong *worst, unsigned long value)
 {
@@ -110,16 +94,13 @@ static uint64_t rnd(uint64_t below)
 
 static int op(unsigned int code, uint64_t arg, const char *device, uint64_t *wait)
 {
-	struct dmabuf_test_op o = { .dmabuf_fd = buf.fd, .op = code, .arg = arg };
-	int ret;
+	uint64_t result;
+	int ret = dbio_test_op(test_dev, buf.fd, code, arg, device, &result);
 
-	if (device)
-		snprintf(o.device, sizeof(o.device), "%s", device);
-	ret = ioctl(test_dev, DMABUF_TEST_OP, &o) ? -errno : 0;
 	if (code == DMABUF_TEST_MOVE || code == DMABUF_TEST_REVOKE) {
-		raise_to(&worst_wait, o.result);
+		raise_to(&worst_wait, result);
 		if (wait)
-			*wait = o.result;
+			*wait = result;
 	}
 	return ret;
 }
@@ -135,36 +116,6 @@ static struct dmabuf_test_stats stats(void)
 
 /* --- data --------------------------------------------------------------- */
 
-static void mismatch(const char *how, unsigned int sector, bool whole, uint64_t found)
-{
-	struct range *r = &ranges[sector];
-
-	if (atomic_fetch_add(&mismatches, 1) >= 8)
-		return;
-	if (whole)
-		fprintf(stderr, "%s: sector %u has generation %llu, wanted %llu to %llu\n", how,
-			sector, (unsigned long long)found, (unsigned long long)r->lo,
-			(unsigned long long)r->hi);
-	else
-		fprintf(stderr, "%s: sector %u is not whole or not of this place, wanted %llu\n",
-			how, sector, (unsigned long long)r->hi);
-}
-
-/* what was read of a sector; what is seen after an error is to stay */
-static void judge(const char *how, unsigned int sector, const uint8_t *data)
-{
-	struct range *r = &ranges[sector];
-	uint64_t found;
-	bool whole = rounds_seed(data, sector * 512ull, &found);
-
-	if (!whole || found < r->lo || found > r->hi)
-		mismatch(how, sector, whole, found);
-	else
-		r->lo = found;
-	if (whole)
-		r->hi = r->lo = found;
-}
-
 static void judge_plainly(void)
 {
 	for (unsigned int i = 0; i < NR_SLOTS; i++) {
@@ -175,7 +126,7 @@ static void judge_plainly(void)
 			continue;
 		}
 		for (unsigned int s = 0; s < SECTORS; s++)
-			judge("plain read", i * SECTORS + s, plain + s * 512);
+			known_judge("plain read", i * SECTORS + s, plain + s * 512);
 	}
 }
 
@@ -207,7 +158,7 @@ static void issue(unsigned int i, bool all)
 		memset(buf.map + offset, 0xa5, slot->nr * 512);
 	}
 	slot->busy = true;
-	slot->since = now_ns();
+	slot->since = dbio_now_ns();
 	sqe = io_uring_get_sqe(&ring);
 	dbio_prep(sqe, slot->write, dev, buf.base + offset, slot->nr * 512, start + offset, 0);
 	sqe->user_data = i;
@@ -219,7 +170,7 @@ static void complete(unsigned int i, int res)
 	unsigned int first = i * SECTORS + slot->first;
 
 	slot->busy = false;
-	raise_to(&worst_stall, now_ns() - slot->since);
+	raise_to(&worst_stall, dbio_now_ns() - slot->since);
 	if (res != (int)(slot->nr * 512)) {
 		if (res < 0)
 			atomic_fetch_add(&errors[-res], 1);
@@ -232,7 +183,7 @@ static void complete(unsigned int i, int res)
 		if (slot->write)
 			ranges[first + s] = (struct range){ slot->generation, slot->generation };
 		else
-			judge("read", first + s, buf.map + (first + s) * 512);
+			known_judge("read", first + s, buf.map + (first + s) * 512);
 	}
 	if (slot->write)
 		atomic_fetch_add(&written, slot->nr);
@@ -244,7 +195,7 @@ static bool turn(bool send, bool all)
 	struct __kernel_timespec tick = { .tv_nsec = 100000000 };
 	unsigned int busy = 0, before = atomic_load(&done), i;
 	struct io_uring_cqe *cqe;
-	uint64_t oldest = now_ns();
+	uint64_t oldest = dbio_now_ns();
 	bool failed = false;
 
 	for (i = 0; i < NR_SLOTS; i++) {
@@ -268,7 +219,7 @@ static bool turn(bool send, bool all)
 	}
 	if (failed && before == atomic_load(&done))
 		usleep(2000);
-	if (now_ns() - oldest > HUNG_MS * 1000000ull)
+	if (dbio_now_ns() - oldest > HUNG_MS * 1000000ull)
 		atomic_store(&hung, true);
 	return true;
 }
@@ -287,14 +238,14 @@ static int setup(void)
 /* milliseconds until the importers of the old buffer are gone */
 static long ring_exit(void)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = dbio_now_ns();
 	long ms;
 	int ret;
 
 	io_uring_queue_exit(&ring);
-	while (stats().attachments && now_ns() - begin < HUNG_MS * 1000000ull)
+	while (stats().attachments && dbio_now_ns() - begin < HUNG_MS * 1000000ull)
 		usleep(1000);
-	ms = stats().attachments ? -1 : (long)((now_ns() - begin) / 1000000);
+	ms = stats().attachments ? -1 : (long)((dbio_now_ns() - begin) / 1000000);
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		slots[i].busy = false;
 	dbio_buf_destroy(&buf);
@@ -567,21 +518,6 @@ static void take_over(void)
 	judge_plainly();
 }
 
-static int map_ranges(const char *file, bool existing)
-{
-	const size_t size = NR_SECTORS * sizeof(*ranges);
-	int fd = -1;
-
-	if (file) {
-		fd = open(file, O_RDWR | O_CLOEXEC | (existing ? 0 : O_CREAT | O_TRUNC), 0600);
-		if (fd < 0 || ftruncate(fd, size))
-			return -errno;
-	}
-	ranges = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | (file ? 0 : MAP_ANONYMOUS), fd, 0);
-	return ranges == MAP_FAILED ? -errno : 0;
-}
-
 int main(int argc, char **argv)
 {
 	const char *file = NULL;
@@ -614,7 +550,7 @@ int main(int argc, char **argv)
 	if (dev < 0 || (test_dev < 0 && strcmp(kind, "memory")))
 		ret = -errno;
 	else
-		ret = map_ranges(file, existing) ?: setup();
+		ret = known_open(file, existing, NR_SECTORS) ?: setup();
 	if (ret) {
 		printf("setup: %s\n", strerrorname_np(-ret));
 		return 2;

@@ -22,13 +22,24 @@ done
 echo frozen >$sys/sync_action
 dmesg -c >/dev/null
 {
+	i=0
 	sleep 3
+	# there may be nothing in hand just where it stands
+	until dmesg | grep -q "io across reshape position" || [ $i -ge 10 ]; do
+		i=$((i + 1))
+		echo idle >$sys/sync_action
+		sleep 0.1
+		echo frozen >$sys/sync_action
+		sleep 1
+	done
 	echo 0 >$sys/suspend_lo
 	dmesg | grep -c "io across reshape position" >/tmp/met
+	touch /tmp/over
 	md_speed md0 100000
 	echo idle >$sys/sync_action
 } &
-check "data" /tests-bin/data/steady -b test /dev/md0 -- sleep 3
+check "data" /tests-bin/data/steady -b test /dev/md0 -- \
+	sh -c 'while [ ! -e /tmp/over ]; do sleep 0.1; done'
 wait
 check "some met the reshape" [ "$(cat /tmp/met)" -gt 0 ]
 sound "reshaped" md0 4

@@ -25,12 +25,10 @@ static uint64_t pos = 1 << 20;
 
 static void op(int dmabuf, unsigned int code, uint64_t arg, const char *device)
 {
-	struct dmabuf_test_op o = { .dmabuf_fd = dmabuf, .op = code, .arg = arg };
+	int ret = dbio_test_op(test_dev, dmabuf, code, arg, device, NULL);
 
-	if (device)
-		snprintf(o.device, sizeof(o.device), "%s", device);
-	if (ioctl(test_dev, DMABUF_TEST_OP, &o)) {
-		printf("op %u: %s\n", code, strerrorname_np(errno));
+	if (ret) {
+		printf("op %u: %s\n", code, strerrorname_np(-ret));
 		exit(2);
 	}
 }

@@ -5,9 +5,9 @@
  *
  *	stop DEVICE read|write PARTS LEN SEED
  *
- * Sends so many requests, to and from a dma-buf whose reservation lock is held for two
- * seconds, stops the array half a second later, and prints how many did all that they
- * were to do, and how the ioctl ended.
+ * Sends so many requests, to or from a dma-buf whose reservation lock is held for two
+ * seconds, and stops the array half a second later. Prints how many did all that they
+ * were to do, how the ioctl ended, and whether reads got what had been written with SEED.
  */
 #include "dbio.h"
 #include <pthread.h>
@@ -17,23 +17,17 @@
 static int test_dev;
 static struct dbio_buf buf;
 
-static int op(unsigned int code, uint64_t arg)
-{
-	struct dmabuf_test_op o = { .dmabuf_fd = buf.fd, .op = code, .arg = arg };
-
-	return ioctl(test_dev, DMABUF_TEST_OP, &o) ? -errno : 0;
-}
-
 static void *hold(void *arg)
 {
 	(void)arg;
-	op(DMABUF_TEST_HOLD, 2000);
+	dbio_test_op(test_dev, buf.fd, DMABUF_TEST_HOLD, 2000, NULL, NULL);
 	return NULL;
 }
 
 int main(int argc, char **argv)
 {
 	unsigned int nr, len, done = 0;
+	uint8_t *wanted;
 	struct io_uring_cqe *cqe;
 	struct io_uring ring;
 	pthread_t thread;
@@ -56,7 +50,12 @@ int main(int argc, char **argv)
 		printf("setup: %s\n", strerrorname_np(-ret));
 		return 2;
 	}
-	dbio_fill(buf.map, buf.size, strtoull(argv[5], NULL, 0), 0);
+	wanted = dbio_mem(buf.size);
+	dbio_fill(wanted, buf.size, strtoull(argv[5], NULL, 0), 0);
+	if (write)
+		memcpy(buf.map, wanted, buf.size);
+	else
+		memset(buf.map, 0xa5, buf.size);
 	pthread_create(&thread, NULL, hold, NULL);
 	usleep(200000);
 	for (unsigned int i = 0; i < nr; i++)
@@ -73,7 +72,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "%s\n", strerrorname_np(-cqe->res));
 		io_uring_cqe_seen(&ring, cqe);
 	}
-	printf("%u %s\n", done, ret ? strerrorname_np(-ret) : "stopped");
 	pthread_join(thread, NULL);
+	printf("%u %s %s\n", done, ret ? strerrorname_np(-ret) : "stopped",
+	       dbio_differ(wanted, buf.map, buf.size) < 0 ? "right" : "wrong");
 	return 0;
 }

@@ -23,12 +23,11 @@ static atomic_uint failed_ops;
 
 static void op(unsigned int code, uint64_t arg, const char *device)
 {
-	struct dmabuf_test_op o = { .dmabuf_fd = r.buf.fd, .op = code, .arg = arg };
+	int ret = dbio_test_op(test_dev, r.buf.fd, code, arg, device, NULL);
 
-	snprintf(o.device, sizeof(o.device), "%s", device);
-	if (!ioctl(test_dev, DMABUF_TEST_OP, &o))
+	if (!ret)
 		return;
-	ksft_print_msg("op %u: %s\n", code, strerror(errno));
+	ksft_print_msg("op %u: %s\n", code, strerror(-ret));
 	atomic_fetch_add(&failed_ops, 1);
 }
 

@@ -28,11 +28,10 @@ static void fail(const char *what, int ret)
 
 static void op(unsigned int code, uint64_t arg, const char *device)
 {
-	struct dmabuf_test_op o = { .dmabuf_fd = dmabuf, .op = code, .arg = arg };
+	int ret = dbio_test_op(test_dev, dmabuf, code, arg, device, NULL);
 
-	snprintf(o.device, sizeof(o.device), "%s", device);
-	if (ioctl(test_dev, DMABUF_TEST_OP, &o))
-		fail("exporter", -errno);
+	if (ret)
+		fail("exporter", ret);
 }
 
 static void resume(const char *name)
