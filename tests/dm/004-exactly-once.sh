@@ -44,12 +44,15 @@ once "stripe, 4K" /dev/mapper/st 4096 64 1024
 once "stripe, 1M (16 chunks each)" /dev/mapper/st 1048576 16 64
 once "stripe, 1M, sqpoll" /dev/mapper/st 1048576 16 64 -r 2
 
-# the volume's queue is frozen for a moment each time
-limit=/sys/block/$(disk /dev/mapper/st)/queue/max_sectors_kb
+# their queues are frozen for a moment each time: where a request is one bio, and where
+# it is one of several
 touch /tmp/changing
 while [ -e /tmp/changing ]; do
-	echo 64 >"$limit"
-	echo 128 >"$limit"
+	for dev in /dev/mapper/st /dev/member/1; do
+		limit=/sys/block/$(disk $dev)/queue/max_sectors_kb
+		echo 64 >"$limit"
+		echo 128 >"$limit"
+	done
 done &
 once "stripe, 1M, while its limits change" /dev/mapper/st 1048576 16 128
 once "stripe, 4K, while its limits change" /dev/mapper/st 4096 64 4096
