@@ -207,15 +207,16 @@ static void access_without_worker(struct kunit *test)
 	spin_unlock_irq(&ctx[1]->cpu_begin.lock);
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&access[1].begun,
 							  HZ), 0);
-	KUNIT_EXPECT_EQ(test, (int)access[1].bio.bi_status,
-			(int)BLK_STS_BUFFER);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(access[1].bio.bi_status),
+			-ESTALE);
 	/* nor does the next one wait */
 	begin(&access[1], ctx[1]);
 	KUNIT_EXPECT_TRUE(test, completion_done(&access[1].begun));
 	dma_resv_unlock(ctx[0]->dmabuf->resv);
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&access[0].begun,
 							  TIMEOUT), 0);
-	KUNIT_EXPECT_EQ(test, (int)access[0].bio.bi_status, 0);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(access[0].bio.bi_status),
+			0);
 
 	/* when the work has been there all is as it was */
 	flush_workqueue(dma_buf_io_cpu_wq);
@@ -223,7 +224,8 @@ static void access_without_worker(struct kunit *test)
 	begin(&access[1], ctx[1]);
 	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&access[1].begun,
 							  TIMEOUT), 0);
-	KUNIT_EXPECT_EQ(test, (int)access[1].bio.bi_status, 0);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(access[1].bio.bi_status),
+			0);
 
 	for (int i = 0; i < 2; i++) {
 		kunit_release_action(test, unregister, ctx[i]);
