@@ -30,6 +30,10 @@ test: ## run the tests in VMs, on the lean kernel (T=GROUP or T=GROUP/SCRIPT for
 test-debug: ## the same on the debug kernel, for scripts that ask for it (slow)
 	@tests/run -j $(J) -k debug $(T)
 
+.PHONY: test-modular
+test-modular: ## the same on the kernel with everything a module, for scripts that ask for it
+	@tests/run -j $(J) -k modular $(if $(T),$(T),modular)
+
 .PHONY: bench
 bench: ## count instructions and commands on every stack (B="--profile ..." for options)
 	@bench/run $(B)
@@ -54,6 +58,10 @@ kernel: ## build the test kernel, build/lean/vmlinux
 kernel-debug: ## the same with KASAN, lockdep, kmemleak and more
 	@scripts/kernel debug
 
+.PHONY: kernel-modular
+kernel-modular: ## nvme, device mapper, md and more as modules
+	@scripts/kernel modular
+
 .PHONY: headers
 headers: ## install the kernel's user-space headers into build/usr
 	@scripts/kernel headers
@@ -75,7 +83,7 @@ discard: ## throw away work in build/linux
 	@scripts/source discard
 
 .PHONY: check
-check: ## checkpatch, sparse and warnings over all that is ours
+check: ## checkpatch, sparse, warnings, who calls whom, over all that is ours
 	@scripts/check
 
 .PHONY: check-series

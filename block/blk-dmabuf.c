@@ -9,10 +9,18 @@
 #include <linux/blkdev.h>
 #include <linux/dma-buf-io.h>
 #include <linux/export.h>
+#include <linux/init.h>
+#include <linux/mempool.h>
 #include <linux/part_stat.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "blk.h"
 #include "blk-rq-qos.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/blk_dmabuf.h>
 
 /*
  * bio_split_io_at() for a bio without bvecs, see there.  Exporters map whole
@@ -62,100 +70,221 @@ bool blk_dmabuf_will_gap(struct request_queue *q, struct bio *prev,
 	return (end | start) & q->limits.dmabuf_boundary_mask;
 }
 
-/**
- * blk_dmabuf_register - hand a registration to a block device
- * @bdev: whole device or partition
- * @ctx: the registration
- * @wait: wait until the exporter lets go of its lock, or a signal arrives
- *
- * Binds @ctx to the device, or to every device below if it is a stacked one.
- * Says in the kernel log who refuses, and why.  May be repeated, to bind what is
- * new and bring back what was invalidated.
- *
- * Context: process context, may sleep for the exporter.  The caller holds @bdev
- * open, and neither locks nor SRCU that I/O to it may wait for.
- * Return: 0, -EOPNOTSUPP if the device or one below cannot take a dma-buf, or
- * what the exporter said.
- */
-int blk_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
-			bool wait)
-{
-	const struct block_device_operations *fops = bdev->bd_disk->fops;
-	struct dma_buf_io_leaf *leaf;
-	int ret;
-
-	if (fops->dma_buf_register) {
-		ret = fops->dma_buf_register(bdev, ctx, wait);
-		if (ret)
-			return ret;
-	} else if (!fops->dma_buf_leaf) {
-		dma_buf_io_notice(ctx, "%pg: the driver has no dma-buf support\n",
-				  bdev);
-		return -EOPNOTSUPP;
-	}
-
-	if (!blk_queue_dmabuf(bdev_get_queue(bdev))) {
-		dma_buf_io_notice(ctx,
-				  "%pg: cannot carry dma-buf I/O (zoned, metadata, a member)\n",
-				  bdev);
-		return -EOPNOTSUPP;
-	}
-	if (fops->dma_buf_register)
-		return 0;
-
-	leaf = fops->dma_buf_leaf(bdev->bd_disk);
-	if (!leaf) {
-		dma_buf_io_notice(ctx, "%pg: the transport has no dma-buf support\n",
-				  bdev);
-		return -EOPNOTSUPP;
-	}
-	ret = dma_buf_io_bind(ctx, leaf,
-			      wait ? DMA_BUF_IO_WAIT : DMA_BUF_IO_TRY);
-	/* not where the same may work a moment later */
-	if (ret && wait && ret != -EINTR && ret != -ERESTARTSYS &&
-	    ret != -EBUSY && ret != -EAGAIN)
-		dma_buf_io_notice(ctx, "%pg: the dma-buf cannot be mapped for %s (%pe)\n",
-				  bdev, dev_name(leaf->dev), ERR_PTR(ret));
-	return ret;
-}
-EXPORT_SYMBOL_GPL(blk_dmabuf_register);
-
-/* file_operations method of block devices */
-int blkdev_dmabuf_register(struct file *file, struct dma_buf_io_ctx *ctx)
-{
-	struct block_device *bdev = I_BDEV(file->f_mapping->host);
-	int ret = blk_dmabuf_register(bdev, ctx, true);
-
-	/* after the device has had a look at what it consists of */
-	WRITE_ONCE(ctx->nowait,
-		   bdev_limits(bdev)->features & BLK_FEAT_DMABUF_NOWAIT);
-	return ret;
-}
-
-/**
- * bdev_dma_buf_leaf - the device that does the DMA for a block device
- * @bdev: whole device or partition
- *
- * Context: any, while @bdev is open.
- * Return: the leaf, or NULL for a stacked device or one that cannot.
- */
-struct dma_buf_io_leaf *bdev_dma_buf_leaf(struct block_device *bdev)
+/* The device that does the DMA for @bdev, or NULL for one that cannot. */
+static struct dma_buf_io_leaf *blk_dmabuf_leaf(struct block_device *bdev)
 {
 	const struct block_device_operations *fops = bdev->bd_disk->fops;
 
 	return fops->dma_buf_leaf ? fops->dma_buf_leaf(bdev->bd_disk) : NULL;
 }
 
-static void blk_dmabuf_park_one(struct bio *bio)
+/**
+ * blk_dmabuf_register - hand a registration to a block device
+ * @bdev: whole device or partition
+ * @walk: the registration on its way down
+ *
+ * Binds the registration to the device, or to every device below if it is a stacked
+ * one.  Says in the kernel log who refuses, and why.
+ *
+ * Context: process context; may sleep for memory, but not for the exporter.  @bdev
+ * stays open until this returns.
+ */
+void blk_dmabuf_register(struct block_device *bdev,
+			 struct dma_buf_io_walk *walk)
 {
-	struct bio_list list;
+	const struct block_device_operations *fops = bdev->bd_disk->fops;
+	struct dma_buf_io_leaf *leaf;
 
-	bio_list_init(&list);
-	bio_list_add(&list, bio);
-	dma_buf_io_park(bio->bi_dmabuf, &list);
+	if (fops->dma_buf_register) {
+		fops->dma_buf_register(bdev, walk);
+	} else if (!fops->dma_buf_leaf) {
+		dma_buf_io_refuse(walk, "%pg: the driver has no dma-buf support\n",
+				  bdev);
+		return;
+	}
+
+	if (!blk_queue_dmabuf(bdev_get_queue(bdev))) {
+		dma_buf_io_refuse(walk,
+				  "%pg: cannot carry dma-buf I/O (zoned, metadata, a member)\n",
+				  bdev);
+		return;
+	}
+	if (fops->dma_buf_register)
+		return;
+
+	leaf = blk_dmabuf_leaf(bdev);
+	if (leaf)
+		dma_buf_io_bind(walk, leaf);
+	else
+		dma_buf_io_refuse(walk, "%pg: the transport has no dma-buf support\n",
+				  bdev);
+}
+EXPORT_SYMBOL_GPL(blk_dmabuf_register);
+
+/* file_operations method of block devices */
+void blkdev_dmabuf_register(struct file *file, struct dma_buf_io_walk *walk)
+{
+	struct block_device *bdev = I_BDEV(file->f_mapping->host);
+
+	blk_dmabuf_register(bdev, walk);
+	/* after the device has had a look at what it consists of */
+	dma_buf_io_walk_nowait(walk, bdev_limits(bdev)->features &
+				     BLK_FEAT_DMABUF_NOWAIT);
 }
 
-/* What @bio waited for it has got, but not what it was for: no time to measure. */
+/* --- bios that wait for a mapping ----------------------------------------- */
+
+/**
+ * struct blk_dmabuf_batch - bios of one registration that wait at one device
+ * @waiter: does, and is called when there is a mapping, or will be none
+ * @bios: the bios, in order
+ *
+ * They hold neither a tag nor a mapping while they wait.
+ */
+struct blk_dmabuf_batch {
+	struct dma_buf_io_waiter waiter;
+	struct bio_list		bios;
+};
+
+/*
+ * Bios that have just been put aside, from any context: blk_dmabuf_park_work makes
+ * batches of them.  I/O of those that wait for memory may have to pass here: a batch
+ * comes from the pool at worst, and each of those in use ends in bounded time.
+ *
+ * What has got its mapping is submitted again by a work of its queue, because that
+ * may wait for the device's tags, or for its reset.
+ *
+ * The lock protects the list here, and those of the queues.
+ */
+static DEFINE_SPINLOCK(blk_dmabuf_lock);
+static struct bio_list blk_dmabuf_parked = BIO_EMPTY_LIST;
+static mempool_t *blk_dmabuf_batches;
+static struct workqueue_struct *blk_dmabuf_park_wq, *blk_dmabuf_resume_wq;
+
+#define BLK_DMABUF_MIN_BATCHES	16
+
+static void blk_dmabuf_resume(struct work_struct *work)
+{
+	struct request_queue *q = container_of(work, struct request_queue,
+					       dmabuf_resume_work);
+	unsigned int noio = memalloc_noio_save();
+	struct bio_list bios;
+	struct blk_plug plug;
+	struct bio *bio;
+
+	spin_lock_irq(&blk_dmabuf_lock);
+	bios = q->dmabuf_resumed;
+	bio_list_init(&q->dmabuf_resumed);
+	spin_unlock_irq(&blk_dmabuf_lock);
+	blk_start_plug(&plug);
+	while ((bio = bio_list_pop(&bios))) {
+		trace_blk_dmabuf_resume(bio);
+		/* this context may block where the submitter's could not */
+		bio->bi_opf &= ~REQ_NOWAIT;
+		blk_dmabuf_resubmit(bio);
+	}
+	blk_finish_plug(&plug);
+	memalloc_noio_restore(noio);
+}
+
+void blk_dmabuf_init_queue(struct request_queue *q)
+{
+	bio_list_init(&q->dmabuf_resumed);
+	INIT_WORK(&q->dmabuf_resume_work, blk_dmabuf_resume);
+}
+
+/* No bio is under way, but the work may not have returned from the last. */
+void blk_dmabuf_exit_queue(struct request_queue *q)
+{
+	cancel_work_sync(&q->dmabuf_resume_work);
+}
+
+/* &dma_buf_io_waiter.done */
+static void blk_dmabuf_batch_done(struct dma_buf_io_waiter *waiter, int error)
+{
+	struct blk_dmabuf_batch *batch =
+		container_of(waiter, struct blk_dmabuf_batch, waiter);
+	struct bio_list bios = batch->bios;
+	struct request_queue *q;
+	unsigned long flags;
+	struct bio *bio;
+
+	mempool_free(batch, blk_dmabuf_batches);
+	if (!error) {
+		q = bdev_get_queue(bio_list_peek(&bios)->bi_bdev);
+		spin_lock_irqsave(&blk_dmabuf_lock, flags);
+		bio_list_merge(&q->dmabuf_resumed, &bios);
+		queue_work(blk_dmabuf_resume_wq, &q->dmabuf_resume_work);
+		spin_unlock_irqrestore(&blk_dmabuf_lock, flags);
+		return;
+	}
+	while ((bio = bio_list_pop(&bios))) {
+		trace_blk_dmabuf_give_up(bio);
+		bio_endio_status(bio, BLK_STS_BUFFER);
+	}
+}
+
+/*
+ * The first of @bios and those right behind it that wait for the same: the bios of a
+ * request mostly.
+ */
+static void blk_dmabuf_batch_start(struct bio_list *bios)
+{
+	struct bio *first = bio_list_peek(bios), *bio;
+	struct request_queue *q = bdev_get_queue(first->bi_bdev);
+	struct dma_buf_io_ctx *ctx = first->bi_dmabuf;
+	struct blk_dmabuf_batch *batch;
+	struct dma_buf_io_leaf *leaf;
+
+	batch = mempool_alloc(blk_dmabuf_batches, GFP_NOIO);
+	batch->waiter.done = blk_dmabuf_batch_done;
+	bio_list_init(&batch->bios);
+	leaf = blk_dmabuf_leaf(first->bi_bdev);
+	while ((bio = bio_list_peek(bios)) && bio->bi_dmabuf == ctx &&
+	       bdev_get_queue(bio->bi_bdev) == q)
+		bio_list_add(&batch->bios, bio_list_pop(bios));
+	if (leaf)
+		dma_buf_io_wait(ctx, leaf, &batch->waiter);
+	else
+		blk_dmabuf_batch_done(&batch->waiter, -EOPNOTSUPP);
+}
+
+static void blk_dmabuf_park_bios(struct work_struct *work)
+{
+	unsigned int noio = memalloc_noio_save();
+	struct bio_list bios;
+
+	spin_lock_irq(&blk_dmabuf_lock);
+	bios = blk_dmabuf_parked;
+	bio_list_init(&blk_dmabuf_parked);
+	spin_unlock_irq(&blk_dmabuf_lock);
+	while (!bio_list_empty(&bios))
+		blk_dmabuf_batch_start(&bios);
+	memalloc_noio_restore(noio);
+}
+
+static DECLARE_WORK(blk_dmabuf_park_work, blk_dmabuf_park_bios);
+
+/*
+ * Let bios of leaf devices wait for a mapping, then submit them again; or end them
+ * with BLK_STS_BUFFER.  Any context.
+ */
+static void blk_dmabuf_park(struct bio_list *bios)
+{
+	unsigned long flags;
+	struct bio *bio;
+
+	if (trace_blk_dmabuf_park_enabled())
+		bio_list_for_each(bio, bios)
+			trace_call__blk_dmabuf_park(bio);
+
+	spin_lock_irqsave(&blk_dmabuf_lock, flags);
+	bio_list_merge(&blk_dmabuf_parked, bios);
+	spin_unlock_irqrestore(&blk_dmabuf_lock, flags);
+	queue_work(blk_dmabuf_park_wq, &blk_dmabuf_park_work);
+}
+
+/* @bio has waited for rq_qos policies and not been to the device: nothing to measure. */
 static void blk_dmabuf_qos_undo(struct bio *bio)
 {
 	blk_status_t status = bio->bi_status;
@@ -183,13 +312,17 @@ static void blk_dmabuf_account_parked(struct request *rq)
  */
 bool blk_dmabuf_park_bio(struct bio *bio)
 {
+	struct bio_list list;
+
 	if (!bio_is_dmabuf(bio) || !bio_sectors(bio))
 		return false;
 	blk_dmabuf_qos_undo(bio);
 	bio_clear_flag(bio, BIO_QOS_THROTTLED);
 	bio_clear_flag(bio, BIO_QOS_MERGED);
 	bio_clear_polled(bio);
-	blk_dmabuf_park_one(bio);
+	bio_list_init(&list);
+	bio_list_add(&list, bio);
+	blk_dmabuf_park(&list);
 	return true;
 }
 
@@ -209,13 +342,12 @@ bool blk_dmabuf_park_bio(struct bio *bio)
  */
 blk_status_t blk_mq_dmabuf_park(struct request *rq)
 {
-	struct dma_buf_io_ctx *ctx = rq->bio->bi_dmabuf;
 	struct bio_list list;
 	struct bio *bio;
 
 	/*
-	 * Somebody else waits for the completion of this request and would take
-	 * it for that of the data: he gets the request back to try again.
+	 * Whoever waits for the completion of this request would take it for that
+	 * of the data: the block layer tries the request again.
 	 */
 	if (rq->end_io && !(rq->rq_flags & RQF_FLUSH_SEQ))
 		return BLK_STS_RESOURCE;
@@ -230,7 +362,7 @@ blk_status_t blk_mq_dmabuf_park(struct request *rq)
 	if (!rq->io_start_time_ns)
 		rq->io_start_time_ns = blk_time_get_ns();
 	blk_mq_end_request(rq, BLK_STS_OK);
-	dma_buf_io_park(ctx, &list);
+	blk_dmabuf_park(&list);
 	return BLK_STS_OK;
 }
 EXPORT_SYMBOL_GPL(blk_mq_dmabuf_park);
@@ -250,3 +382,17 @@ void blk_dmabuf_resubmit(struct bio *bio)
 	submit_bio_noacct_nocheck(bio, false);
 }
 EXPORT_SYMBOL_GPL(blk_dmabuf_resubmit);
+
+static int __init blk_dmabuf_init(void)
+{
+	blk_dmabuf_batches = mempool_create_kmalloc_pool(BLK_DMABUF_MIN_BATCHES,
+							 sizeof(struct blk_dmabuf_batch));
+	blk_dmabuf_park_wq = alloc_workqueue("blk_dmabuf_park",
+					     WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	blk_dmabuf_resume_wq = alloc_workqueue("blk_dmabuf_resume",
+					       WQ_UNBOUND | WQ_MEM_RECLAIM,
+					       WQ_MAX_ACTIVE);
+	return blk_dmabuf_batches && blk_dmabuf_park_wq &&
+	       blk_dmabuf_resume_wq ? 0 : -ENOMEM;
+}
+subsys_initcall(blk_dmabuf_init);

@@ -82,7 +82,7 @@ verify_config()
 			continue
 		fi
 		bad+=("$symbol: wanted $want, got ${got:-n}$(known_to_tree "$symbol" || printf ' (no such symbol)')")
-	done < <(tac "$@" | grep -E '^(# )?CONFIG_[A-Z0-9a-z_]+(=| is not set)' |
+	done < <(cat "$@" | tac | grep -E '^(# )?CONFIG_[A-Z0-9a-z_]+(=| is not set)' |
 		awk '{ s = $0; sub(/^# /, "", s); sub(/[= ].*/, "", s) } !seen[s]++')
 	[ ${#bad[@]} -eq 0 ] ||
 		die "the kernel configuration did not take:" "${bad[@]}" \

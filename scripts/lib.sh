@@ -18,6 +18,8 @@ JOBS=${JOBS:-$(nproc)}
 # Folders whose files are whole new kernel files; tests/exporter is one more,
 # seen by the kernel as EXPORTER_IN_KERNEL.
 OVERLAY_DIRS=(include lib block io_uring drivers)
+# New files that patches make: what they move out of the kernel's own files.
+MADE_BY_PATCHES=(drivers/nvme/host/pci.h)
 EXPORTER_IN_KERNEL=lib/dma-buf-io/test
 
 # shellcheck source=/dev/null

@@ -273,45 +273,40 @@ static struct block_device *md_dmabuf_device(struct mddev *mddev,
 }
 
 /*
- * Bind a registration to all members, and to spares, so that the one that takes
+ * Hand a registration to all members, and to spares, so that the one that takes
  * over does not have to be met first.  A spare that cannot is no reason to
  * refuse, and a member that cannot none to leave out the rest, which may do
- * without it; the first error is the one to report, but for -EAGAIN, which says
- * that there is no reason to give up.  A member that comes while this looks
- * changes the topology again.
+ * without it.  A member that comes while this looks changes the topology again.
  */
-static int md_dmabuf_bind(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
-			  bool wait)
+static void md_dmabuf_hand_down(struct dma_buf_io_walk *walk, void *data)
 {
+	struct mddev *mddev = data;
 	struct block_device *bdev;
 	struct file *file;
 	unsigned int n = 0;
-	int ret = 0, err;
-	bool spare;
+	bool spare, was;
 
 	while ((bdev = md_dmabuf_device(mddev, n++, &file, &spare))) {
-		err = blk_dmabuf_register(bdev, ctx, wait);
-		/* it is being removed: its I/O will tell */
-		if (err == -ENXIO)
-			err = 0;
-		if (err && !spare && (!ret || ret == -EAGAIN))
-			ret = err;
+		was = dma_buf_io_walk_optional(walk, spare);
+		/* below a spare, all is */
+		if (was)
+			dma_buf_io_walk_optional(walk, true);
+		blk_dmabuf_register(bdev, walk);
+		dma_buf_io_walk_optional(walk, was);
 		if (file)
 			fput(file);
 	}
-	return ret;
 }
 
 /* block_device_operations method */
-int md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
-		       bool wait)
+void md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_walk *walk)
 {
 	struct mddev *mddev = bdev->bd_disk->private_data;
 	const char *why = NULL, *copies = NULL;
-	int ret;
 
-	if (wait)
-		flush_work(&mddev->dmabuf_work);
+	/* the limits of the queue may not say yet what the members can */
+	if (work_busy(&mddev->dmabuf_work))
+		dma_buf_io_walk_unsettled(walk);
 
 	spin_lock(&mddev->lock);
 	if (!mddev->pers)
@@ -322,33 +317,18 @@ int md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_ctx *ctx,
 		copies = mddev->pers->head.name;
 	spin_unlock(&mddev->lock);
 	if (why) {
-		dma_buf_io_notice(ctx, "md: %s: %s cannot carry dma-buf I/O\n",
+		dma_buf_io_refuse(walk, "md: %s: %s cannot carry dma-buf I/O\n",
 				  mdname(mddev), why);
-		return -EOPNOTSUPP;
+		return;
 	}
-	/* first, because it may move the buffer to where the CPU can see it */
-	if (copies) {
-		ret = dma_buf_io_vmap(ctx, wait ? DMA_BUF_IO_WAIT :
-						  DMA_BUF_IO_TRY);
-		if (ret == -EOPNOTSUPP)
-			dma_buf_io_notice(ctx, "md: %s: %s needs vmap, which the exporter lacks\n",
-					  mdname(mddev), copies);
-		if (ret)
-			return ret;
+	if (copies && !dma_buf_io_has_vmap(walk)) {
+		dma_buf_io_refuse(walk, "md: %s: %s needs vmap, which the exporter lacks\n",
+				  mdname(mddev), copies);
+		return;
 	}
-	return md_dmabuf_bind(mddev, ctx, wait);
-}
-
-struct md_dmabuf_preparation {
-	struct mddev		*mddev;
-	struct dma_buf_io_ctx	*ctx;
-};
-
-static int md_dmabuf_prepare_once(void *data)
-{
-	struct md_dmabuf_preparation *p = data;
-
-	return md_dmabuf_bind(p->mddev, p->ctx, false);
+	if (copies)
+		dma_buf_io_bind_cpu(walk);
+	md_dmabuf_hand_down(walk, mddev);
 }
 
 /*
@@ -362,13 +342,8 @@ static int md_dmabuf_prepare_once(void *data)
  */
 bool md_dmabuf_prepare(struct mddev *mddev, struct bio *bio)
 {
-	struct md_dmabuf_preparation p = {
-		.mddev	= mddev,
-		.ctx	= bio->bi_dmabuf,
-	};
-
-	if (!bio_is_dmabuf(bio) || likely(!dma_buf_io_stale(p.ctx)) ||
-	    !dma_buf_io_retry(p.ctx, md_dmabuf_prepare_once, &p, false))
+	if (!bio_is_dmabuf(bio) ||
+	    !dma_buf_io_prepare(bio->bi_dmabuf, md_dmabuf_hand_down, mddev))
 		return true;
 	bio_endio_status(bio, BLK_STS_BUFFER);
 	return false;

@@ -58,28 +58,62 @@ unsigned int raid5_dmabuf_max_sectors(struct r5conf *conf, struct bio *bio,
 	return end - start;
 }
 
+static struct md_io_clone *raid5_dmabuf_clone(struct dma_buf_io_waiter *waiter)
+{
+	return container_of(waiter, struct md_io_clone, dmabuf.waiter);
+}
+
+/*
+ * As the exporters see it: they get the caches ready for data that comes from a
+ * device and is read by the CPU, or for data that is on its way to a device.
+ */
+static struct dma_buf_io_access *
+raid5_dmabuf_access(struct bio *bio,
+		    void (*done)(struct dma_buf_io_waiter *waiter, int error))
+{
+	struct md_io_clone *clone = container_of(bio, struct md_io_clone,
+						 bio_clone);
+
+	clone->dmabuf.dir = bio_data_dir(bio) == WRITE ? DMA_FROM_DEVICE :
+							 DMA_TO_DEVICE;
+	clone->dmabuf.waiter.done = done;
+	return &clone->dmabuf;
+}
+
+/* The exporter knows, or does not let itself be told.  Any context. */
+static void raid5_dmabuf_ended(struct dma_buf_io_waiter *waiter, int error)
+{
+	struct bio *bio = &raid5_dmabuf_clone(waiter)->bio_clone;
+
+	/* what a write was to copy has been copied */
+	if (error && !bio->bi_status && bio_data_dir(bio) == READ)
+		bio->bi_status = BLK_STS_BUFFER;
+	md_end_clone_io(bio);
+}
+
 /*
  * The last of @bio's stripes is done.  Let the exporter know, then whoever waits
  * for it.  Any context.
  */
 static void raid5_dmabuf_end_io(struct bio *bio)
 {
-	bio->bi_end_io = md_end_clone_io;
-	dma_buf_io_end_cpu_access(bio);
+	dma_buf_io_end_cpu_access(bio->bi_dmabuf,
+				  raid5_dmabuf_access(bio, raid5_dmabuf_ended));
 }
 
-/* Process context if it has, any if it has not. */
-static void raid5_dmabuf_begun(struct bio *bio)
+/* Any context. */
+static void raid5_dmabuf_begun(struct dma_buf_io_waiter *waiter, int error)
 {
-	struct md_io_clone *clone = container_of(bio, struct md_io_clone,
-						 bio_clone);
+	struct md_io_clone *clone = raid5_dmabuf_clone(waiter);
+	struct bio *bio = &clone->bio_clone;
 	struct mddev *mddev = clone->mddev;
 
-	if (!bio->bi_status) {
+	if (!error) {
 		bio->bi_end_io = raid5_dmabuf_end_io;
 		md_dmabuf_defer(mddev, bio);
 		return;
 	}
+	bio->bi_status = BLK_STS_BUFFER;
 	if (bio_data_dir(bio) == WRITE)
 		md_write_end(mddev);
 	md_end_clone_io(bio);
@@ -93,8 +127,8 @@ static void raid5_dmabuf_begun(struct bio *bio)
 void raid5_dmabuf_begin(struct mddev *mddev, struct bio *bio)
 {
 	md_account_bio(mddev, &bio);
-	bio->bi_end_io = raid5_dmabuf_begun;
-	dma_buf_io_begin_cpu_access(bio);
+	dma_buf_io_begin_cpu_access(bio->bi_dmabuf,
+				    raid5_dmabuf_access(bio, raid5_dmabuf_begun));
 }
 
 /* What raid5_dmabuf_begin() was given, of which @bio is the clone. */
@@ -118,19 +152,21 @@ void raid5_dmabuf_restart(struct mddev *mddev, struct bio *front)
 	bio_endio(front);
 }
 
-static void raid5_dmabuf_retry_begun(struct bio *bio)
+static void raid5_dmabuf_retry_begun(struct dma_buf_io_waiter *waiter,
+				     int error)
 {
-	struct md_io_clone *clone = container_of(bio, struct md_io_clone,
-						 bio_clone);
+	struct md_io_clone *clone = raid5_dmabuf_clone(waiter);
 	struct r5conf *conf = clone->mddev->private;
+	struct bio *bio = &clone->bio_clone;
 
-	if (bio->bi_status) {
-		bio->bi_end_io = md_end_clone_io;
-		raid5_end_aligned_read(conf, bio);
-	} else {
+	if (!error) {
 		bio->bi_end_io = raid5_dmabuf_end_io;
 		raid5_add_bio_to_retry(bio, conf);
+		return;
 	}
+	if (!bio->bi_status)
+		bio->bi_status = BLK_STS_BUFFER;
+	raid5_end_aligned_read(conf, bio);
 }
 
 /*
@@ -139,6 +175,6 @@ static void raid5_dmabuf_retry_begun(struct bio *bio)
  */
 void raid5_dmabuf_retry(struct bio *bio, struct r5conf *conf)
 {
-	bio->bi_end_io = raid5_dmabuf_retry_begun;
-	dma_buf_io_begin_cpu_access(bio);
+	dma_buf_io_begin_cpu_access(bio->bi_dmabuf,
+				    raid5_dmabuf_access(bio, raid5_dmabuf_retry_begun));
 }

@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A dma-buf on one device: attach, map, let go when the exporter asks.
+ * A buffer on one device: met, attached, mapped, and taken away again when the
+ * exporter asks or the device goes.  See &enum dma_buf_io_state.
  *
- * All of a binding's changes happen under the reservation lock of its dma-buf,
- * which the exporter holds when it asks.  There is at most one map at a time,
- * because exporters may keep its table in the attachment.
+ *	NEW --attach--> UNMAPPED --map--> MAPPING --fences--> MAPPED
+ *	                   ^                 |                  |
+ *	                   |                 v                  v
+ *	                   +-----------------+<----unmap--- DRAINING
+ *
+ * The work of the buffer goes to the right, when somebody waits for MAPPED, and
+ * ends bindings.  The exporter's callback goes to the left.  Both hold the
+ * reservation lock of the dma-buf while they do, and the lock of the buffer for each
+ * step.  There is at most one mapping of each attachment, because exporters may
+ * keep its table there.
  */
+#include <linux/device.h>
 #include <linux/dma-buf.h>
-#include <linux/dma-buf-io.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
-#include <linux/jiffies.h>
 #include <linux/ktime.h>
-#include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include <trace/events/dma_buf_io.h>
-
 #include "internal.h"
-
-/*
- * How long an attempt that bios depend on waits, reservation lock in hand, for
- * the exporter's own copy engine to finish moving the buffer.  It comes back if
- * that was not enough.  All others wait until it is, or a signal arrives.
- */
-#define DMA_BUF_IO_FENCE_TIMEOUT	(HZ / 10)
+#include "trace.h"
 
 static void dma_buf_io_active_release(struct percpu_ref *ref)
 {
@@ -33,248 +32,6 @@ static void dma_buf_io_active_release(struct percpu_ref *ref)
 		container_of(ref, struct dma_buf_io_binding, active);
 
 	complete(&binding->drained);
-}
-
-/*
- * Commands that end without an interrupt, on behalf of the exporter who waits.
- * For lockdep that is the signalling of a fence: see dma_buf_io_binding_unmap().
- */
-static void dma_buf_io_reap(struct dma_buf_io_leaf *leaf)
-{
-	bool cookie;
-
-	if (!leaf->ops->reap)
-		return;
-	cookie = dma_fence_begin_signalling();
-	leaf->ops->reap(leaf);
-	dma_fence_end_signalling(cookie);
-}
-
-/* No more commands from now on.  Those on the hardware go on. */
-static void dma_buf_io_binding_kill(struct dma_buf_io_binding *binding)
-{
-	if (!percpu_ref_is_dying(&binding->active))
-		percpu_ref_kill(&binding->active);
-}
-
-/*
- * Take the map away.  New commands find @active dead; what is on the hardware
- * is waited for, which takes as long as the device takes and depends on nothing
- * else: completion neither allocates nor takes the reservation lock, and queues
- * that raise no interrupt are reaped here.  That makes this the wait for a
- * fence, and lockdep is told so: exporters call it where they wait for fences,
- * and what ends a command must keep to what may signal one.
- *
- * @idle says that no command can be using the map, nor come.
- */
-static void dma_buf_io_binding_unmap(struct dma_buf_io_binding *binding,
-				     bool idle)
-{
-	struct dma_buf_io_map *map = binding->map;
-
-	dma_resv_assert_held(binding->ctx->dmabuf->resv);
-
-	if (!map)
-		return;
-	if (!idle) {
-		__dma_fence_might_wait();
-		dma_buf_io_binding_kill(binding);
-		while (!wait_for_completion_timeout(&binding->drained, 1))
-			dma_buf_io_reap(binding->leaf);
-	}
-	binding->map = NULL;
-	dma_buf_unmap_attachment(binding->attach, map->sgt, binding->ctx->dir);
-	dma_buf_io_map_free(binding->leaf, map);
-}
-
-static void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
-{
-	struct dma_buf_io_binding *other, *binding = attach->importer_priv;
-	struct dma_buf_io_ctx *ctx = binding->ctx;
-	unsigned long id, since = jiffies;
-	ktime_t start = ktime_get();
-
-	/*
-	 * The exporter asks for one attachment after the other, and each wait has
-	 * a grace period in it: let it be the same one for all.
-	 */
-	rcu_read_lock();
-	xa_for_each(&ctx->bindings, id, other)
-		if (other->map)
-			dma_buf_io_binding_kill(other);
-	rcu_read_unlock();
-
-	/* who finds this counted finds them dead: dma_buf_io_revalidate_once() */
-	smp_mb__before_atomic();
-	atomic_inc(&ctx->invalidations);
-	if (binding->map) {
-		WRITE_ONCE(ctx->draining_since, dma_buf_io_now(ctx) ?: 1);
-		dma_buf_io_binding_unmap(binding, false);
-		WRITE_ONCE(ctx->drained, ctx->drained + (jiffies - since));
-		/* pairs with dma_buf_io_now() */
-		smp_wmb();
-		WRITE_ONCE(ctx->draining_since, 0);
-		WRITE_ONCE(binding->unmapped_at, dma_buf_io_now(ctx));
-	}
-	trace_dma_buf_io_invalidate(binding, ktime_get() - start);
-}
-
-static const struct dma_buf_attach_ops dma_buf_io_attach_ops = {
-	.allow_peer2peer	= true,
-	.invalidate_mappings	= dma_buf_io_invalidate,
-};
-
-static int dma_buf_io_binding_map_locked(struct dma_buf_io_binding *binding,
-					 enum dma_buf_io_wait wait)
-{
-	long timeout = wait == DMA_BUF_IO_TRY ? DMA_BUF_IO_FENCE_TIMEOUT :
-						MAX_SCHEDULE_TIMEOUT;
-	struct dma_buf *dmabuf = binding->ctx->dmabuf;
-	struct dma_buf_io_map *map;
-	struct sg_table *sgt;
-	long left;
-	int ret;
-
-	if (binding->map)
-		return 0;
-
-	sgt = dma_buf_map_attachment(binding->attach, binding->ctx->dir);
-	if (IS_ERR(sgt))
-		return PTR_ERR(sgt);
-
-	/* the exporter may still be moving the contents to their new place */
-	left = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_KERNEL,
-				     wait == DMA_BUF_IO_WAIT, timeout);
-	if (left <= 0) {
-		ret = left ?: -EBUSY;
-		goto unmap;
-	}
-
-	map = dma_buf_io_map_create(binding->leaf, sgt, dmabuf->size);
-	if (IS_ERR(map)) {
-		ret = PTR_ERR(map);
-		goto unmap;
-	}
-
-	reinit_completion(&binding->drained);
-	binding->map = map;
-	trace_dma_buf_io_map(binding);
-	/* pairs with dma_buf_io_get(): the map is there before the reference */
-	smp_wmb();
-	percpu_ref_reinit(&binding->active);
-	return 0;
-
-unmap:
-	dma_buf_unmap_attachment(binding->attach, sgt, binding->ctx->dir);
-	return ret;
-}
-
-/*
- * The rest of the devices, while the exporter is willing: it may have the lock
- * next, to move the buffer again, and device by device they would never all have
- * a map.  A device that nobody has asked for since does without.
- */
-static void dma_buf_io_map_others(struct dma_buf_io_binding *binding,
-				  enum dma_buf_io_wait wait)
-{
-	struct dma_buf_io_binding *other;
-	unsigned long id;
-
-	xa_for_each(&binding->ctx->bindings, id, other) {
-		if (other == binding || !READ_ONCE(other->asked))
-			continue;
-		WRITE_ONCE(other->asked, false);
-		dma_buf_io_binding_map_locked(other, wait);
-	}
-}
-
-/*
- * Make sure that there is a map.  It may be gone again on return.  Called with
- * the lock of the registration held.
- */
-int dma_buf_io_binding_map(struct dma_buf_io_binding *binding,
-			   enum dma_buf_io_wait wait)
-{
-	struct dma_resv *resv = binding->ctx->dmabuf->resv;
-	int ret;
-
-	lockdep_assert_held(&binding->ctx->lock);
-
-	if (wait == DMA_BUF_IO_TRY) {
-		if (!dma_resv_trylock(resv))
-			return -EBUSY;
-	} else {
-		ret = dma_resv_lock_interruptible(resv, NULL);
-		if (ret)
-			return ret;
-	}
-	ret = dma_buf_io_binding_map_locked(binding, wait);
-	if (!ret)
-		dma_buf_io_map_others(binding, wait);
-	dma_resv_unlock(resv);
-	return ret;
-}
-
-/*
- * Has the device had a map, no longer ago than I/O waits for one?  The exporter
- * may then move the buffer too often for this I/O, but is no reason to give up.
- */
-bool dma_buf_io_binding_lost_lately(struct dma_buf_io_binding *binding)
-{
-	unsigned long unmapped_at = READ_ONCE(binding->unmapped_at);
-
-	return time_in_range(dma_buf_io_now(binding->ctx), unmapped_at,
-			     unmapped_at + dma_buf_io_park_timeout());
-}
-
-/*
- * Attach the dma-buf of @ctx to the device of @leaf.  The caller holds the lock
- * of the registration and puts the binding in its table.
- */
-struct dma_buf_io_binding *dma_buf_io_binding_create(struct dma_buf_io_ctx *ctx,
-						     struct dma_buf_io_leaf *leaf)
-{
-	struct dma_buf_io_binding *binding;
-	int ret;
-
-	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
-	if (!binding)
-		return ERR_PTR(-ENOMEM);
-	binding->ctx = ctx;
-	binding->leaf = leaf;
-	binding->asked = true;
-	binding->unmapped_at = dma_buf_io_now(ctx) - MAX_JIFFY_OFFSET;
-	init_completion(&binding->drained);
-	ret = percpu_ref_init(&binding->active, dma_buf_io_active_release,
-			      PERCPU_REF_INIT_DEAD, GFP_KERNEL);
-	if (ret)
-		goto free;
-
-	binding->attach = dma_buf_dynamic_attach(ctx->dmabuf, leaf->dev,
-						 &dma_buf_io_attach_ops,
-						 binding);
-	if (IS_ERR(binding->attach)) {
-		ret = PTR_ERR(binding->attach);
-		goto exit_ref;
-	}
-
-	spin_lock(&leaf->lock);
-	if (leaf->dead)
-		ret = -ENXIO;
-	else
-		list_add_tail(&binding->leaf_node, &leaf->bindings);
-	spin_unlock(&leaf->lock);
-	if (ret)
-		goto detach;
-	return binding;
-
-detach:
-	dma_buf_detach(ctx->dmabuf, binding->attach);
-exit_ref:
-	percpu_ref_exit(&binding->active);
-free:
-	kfree(binding);
-	return ERR_PTR(ret);
 }
 
 static void dma_buf_io_binding_free_rcu(struct rcu_head *rcu)
@@ -286,32 +43,262 @@ static void dma_buf_io_binding_free_rcu(struct rcu_head *rcu)
 	kfree(binding);
 }
 
-/*
- * Unmap and detach a binding that has left the table of its registration.
- * @idle says that no bio of the registration is under way.  Called with the
- * lock of the registration held.
- */
-void dma_buf_io_binding_destroy(struct dma_buf_io_binding *binding, bool idle)
+void dma_buf_io_binding_free(struct dma_buf_io_binding *binding)
 {
-	struct dma_buf_io_leaf *leaf = binding->leaf;
-	struct dma_buf *dmabuf = binding->ctx->dmabuf;
-
-	dma_resv_lock(dmabuf->resv, NULL);
-	dma_buf_io_binding_unmap(binding, idle);
-	dma_resv_unlock(dmabuf->resv);
-	dma_buf_detach(dmabuf, binding->attach);
-
-	/* last: a device that waits for its list to empty may then go away */
-	spin_lock(&leaf->lock);
-	list_del(&binding->leaf_node);
-	spin_unlock(&leaf->lock);
-
+	dma_buf_io_buffer_put(binding->buffer);
+	put_device(binding->dev);
 	call_rcu(&binding->rcu, dma_buf_io_binding_free_rcu);
+}
+
+static struct dma_buf_io_binding *
+dma_buf_io_binding_create(struct dma_buf_io_buffer *buffer,
+			  struct dma_buf_io_leaf *leaf)
+{
+	struct dma_buf_io_binding *binding;
+	int ret;
+
+	binding = kzalloc_obj(*binding, GFP_KERNEL_ACCOUNT);
+	if (!binding)
+		return ERR_PTR(-ENOMEM);
+	ret = leaf ? percpu_ref_init(&binding->active,
+				     dma_buf_io_active_release,
+				     PERCPU_REF_INIT_DEAD, GFP_KERNEL) : 0;
+	if (ret) {
+		kfree(binding);
+		return ERR_PTR(ret);
+	}
+	init_completion(&binding->drained);
+	INIT_LIST_HEAD(&binding->leaf_node);
+	INIT_LIST_HEAD(&binding->waiters);
+	timer_setup(&binding->timer, dma_buf_io_timeout, 0);
+	refcount_inc(&buffer->ref);
+	binding->buffer = buffer;
+	binding->users = 1;
+	if (leaf) {
+		binding->id = leaf->id;
+		binding->dev = get_device(leaf->dev);
+	}
+	return binding;
+}
+
+/* Another user of the binding to a device, made if there is none. */
+static struct dma_buf_io_binding *
+dma_buf_io_binding_use(struct dma_buf_io_buffer *buffer,
+		       struct dma_buf_io_leaf *leaf)
+{
+	unsigned long id = leaf ? leaf->id : 0;
+	struct dma_buf_io_binding *binding;
+
+	lockdep_assert_held(&buffer->meet_lock);
+
+	spin_lock_irq(&buffer->lock);
+	list_for_each_entry(binding, &buffer->bindings, node) {
+		if (binding->id != id || binding->dead || !binding->users)
+			continue;
+		binding->users++;
+		spin_unlock_irq(&buffer->lock);
+		return binding;
+	}
+	spin_unlock_irq(&buffer->lock);
+
+	binding = dma_buf_io_binding_create(buffer, leaf);
+	if (IS_ERR(binding))
+		return binding;
+	if (leaf && !dma_buf_io_leaf_add(leaf, binding)) {
+		dma_buf_io_binding_free(binding);
+		return ERR_PTR(-ENODEV);
+	}
+	spin_lock_irq(&buffer->lock);
+	binding->lost_at = dma_buf_io_now(buffer);
+	/* the CPU first: that may move the buffer to where the CPU can see it */
+	if (leaf)
+		list_add_tail(&binding->node, &buffer->bindings);
+	else
+		list_add(&binding->node, &buffer->bindings);
+	spin_unlock_irq(&buffer->lock);
+	return binding;
+}
+
+/*
+ * The binding of a registration to a device, or to the CPU if @leaf is NULL.  It
+ * stays until the registration ends.  May sleep for memory.
+ */
+struct dma_buf_io_binding *dma_buf_io_meet(struct dma_buf_io_ctx *ctx,
+					   struct dma_buf_io_leaf *leaf)
+{
+	struct dma_buf_io_buffer *buffer = ctx->buffer;
+	unsigned long id = leaf ? leaf->id : 0;
+	struct dma_buf_io_binding *binding;
+	unsigned int noio;
+	int ret;
+
+	binding = xa_load(&ctx->bindings, id);
+	if (binding)
+		return binding;
+
+	/* I/O waits for this, too, and may be what reclaim waits for */
+	noio = memalloc_noio_save();
+	mutex_lock(&buffer->meet_lock);
+	binding = xa_load(&ctx->bindings, id);
+	if (!binding) {
+		binding = dma_buf_io_binding_use(buffer, leaf);
+		ret = PTR_ERR_OR_ZERO(binding);
+		if (!ret)
+			ret = xa_err(xa_store(&ctx->bindings, id, binding,
+					      GFP_KERNEL_ACCOUNT));
+		if (ret && !IS_ERR(binding)) {
+			dma_buf_io_binding_drop(binding);
+			binding = ERR_PTR(ret);
+		}
+	}
+	mutex_unlock(&buffer->meet_lock);
+	memalloc_noio_restore(noio);
+	return binding;
+}
+
+/* A registration ends.  With the last user the binding does. */
+void dma_buf_io_binding_drop(struct dma_buf_io_binding *binding)
+{
+	struct dma_buf_io_buffer *buffer = binding->buffer;
+	bool free = false;
+
+	spin_lock_irq(&buffer->lock);
+	if (!--binding->users) {
+		free = binding->state == DMA_BUF_IO_ENDED;
+		dma_buf_io_kick(buffer);
+	}
+	spin_unlock_irq(&buffer->lock);
+	if (free)
+		dma_buf_io_binding_free(binding);
+}
+
+/*
+ * Commands that end without an interrupt, on behalf of the exporter, which waits.
+ * For lockdep that is the signalling of a fence: see dma_buf_io_drain().
+ */
+static bool dma_buf_io_reap(struct dma_buf_io_leaf *leaf)
+{
+	bool cookie, again;
+
+	if (!leaf->ops->reap)
+		return false;
+	cookie = dma_fence_begin_signalling();
+	again = leaf->ops->reap(leaf);
+	dma_fence_end_signalling(cookie);
+	return again;
+}
+
+/*
+ * Wait for the commands on the hardware.  That takes as long as the device takes and
+ * depends on nothing else: completion neither allocates nor takes the reservation
+ * lock, and queues that raise no interrupt are reaped here.  That makes this the
+ * wait for a fence, and lockdep is told so: exporters call it where they wait for
+ * fences, and what ends a command must keep to what may signal one.
+ */
+static void dma_buf_io_drain(struct dma_buf_io_binding *binding)
+{
+	__dma_fence_might_wait();
+	while (dma_buf_io_reap(binding->leaf))
+		if (wait_for_completion_timeout(&binding->drained, 1))
+			return;
+	wait_for_completion(&binding->drained);
+}
+
+/* The reservation lock is held, and no new command uses the mapping. */
+void dma_buf_io_unmap(struct dma_buf_io_binding *binding)
+{
+	struct dma_buf_io_buffer *buffer = binding->buffer;
+	struct dma_buf_io_map *map = binding->map;
+
+	dma_resv_assert_held(buffer->dmabuf->resv);
+
+	if (binding->state == DMA_BUF_IO_DRAINING)
+		dma_buf_io_drain(binding);
+	dma_buf_unmap_attachment(binding->attach, map->sgt, DMA_BIDIRECTIONAL);
+	dma_buf_io_map_free(binding, map);
+
+	/* last: without a map the device may go, see dma_buf_io_end() */
+	spin_lock_irq(&buffer->lock);
+	binding->map = NULL;
+	binding->state = DMA_BUF_IO_UNMAPPED;
+	binding->lost_at = dma_buf_io_now(buffer);
+	spin_unlock_irq(&buffer->lock);
+}
+
+/*
+ * No more commands from now on.  Those on the hardware go on.  The locks of
+ * reservation and buffer are held.
+ */
+void dma_buf_io_kill(struct dma_buf_io_binding *binding)
+{
+	if (binding->state != DMA_BUF_IO_MAPPED)
+		return;
+	percpu_ref_kill(&binding->active);
+	binding->state = DMA_BUF_IO_DRAINING;
+}
+
+static struct dma_buf_io_binding *
+dma_buf_io_first_to_unmap(struct dma_buf_io_buffer *buffer)
+{
+	struct dma_buf_io_binding *binding;
+
+	list_for_each_entry(binding, &buffer->bindings, node)
+		if (binding->map)
+			return binding;
+	return NULL;
+}
+
+/*
+ * The exporter takes the buffer away: &dma_buf_attach_ops.invalidate_mappings, with
+ * the reservation lock held.  It asks for one attachment after the other, but what
+ * it says is true for all, and each wait has a grace period in it: let it be the
+ * same one for all, and nothing have a mapping when this returns.
+ *
+ * The exporter may do so while it maps the buffer for the work: then another device
+ * has lost its mapping to that one.
+ */
+void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_io_binding *binding = attach->importer_priv;
+	struct dma_buf_io_buffer *buffer = binding->buffer;
+	ktime_t start = ktime_get();
+	struct dma_buf_io_binding *b;
+
+	spin_lock_irq(&buffer->lock);
+	list_for_each_entry(b, &buffer->bindings, node) {
+		if (!b->map)
+			continue;
+		if (buffer->mapping) {
+			b->asked = true;
+			buffer->conflict = true;
+		}
+		dma_buf_io_kill(b);
+	}
+	/* whoever finds this counted finds them dead, see dma_buf_io_stale() */
+	smp_mb__before_atomic();
+	atomic_inc(&buffer->invalidations);
+	buffer->draining_since = jiffies;
+	buffer->draining = true;
+	while ((b = dma_buf_io_first_to_unmap(buffer))) {
+		spin_unlock_irq(&buffer->lock);
+		dma_buf_io_unmap(b);
+		spin_lock_irq(&buffer->lock);
+	}
+	buffer->draining = false;
+	buffer->drained += jiffies - buffer->draining_since;
+	list_for_each_entry(b, &buffer->bindings, node) {
+		b->refused = false;
+		b->error = 0;
+		if (!list_empty(&b->waiters))
+			dma_buf_io_kick(buffer);
+	}
+	spin_unlock_irq(&buffer->lock);
+	trace_dma_buf_io_invalidate(binding, ktime_get() - start);
 }
 
 /**
  * dma_buf_io_get - look up and hold a mapping for a command
- * @ctx: registration that the bios of the command carry
+ * @ctx: registration that the command's data is in
  * @leaf: device that the command goes to
  *
  * The mapping stays until dma_buf_io_put(), and the exporter waits for that
@@ -319,22 +306,35 @@ void dma_buf_io_binding_destroy(struct dma_buf_io_binding *binding, bool idle)
  * the command.
  *
  * Context: any.
- * Return: the binding, with a valid &dma_buf_io_binding.map, or NULL if there is
- * no mapping at the moment: park the bios then.
+ * Return: the mapping, or NULL if there is none at the moment: dma_buf_io_wait()
+ * for one then, without the command.
  */
-struct dma_buf_io_binding *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
-					  struct dma_buf_io_leaf *leaf)
+struct dma_buf_io_map *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
+				      struct dma_buf_io_leaf *leaf)
 {
 	struct dma_buf_io_binding *binding;
+	struct dma_buf_io_map *map = NULL;
 
 	rcu_read_lock();
 	binding = xa_load(&ctx->bindings, leaf->id);
-	if (binding && !percpu_ref_tryget_live_rcu(&binding->active))
-		binding = NULL;
+	if (binding && percpu_ref_tryget_live_rcu(&binding->active)) {
+		/* pairs with dma_buf_io_map_device() */
+		smp_rmb();
+		map = binding->map;
+	}
 	rcu_read_unlock();
-
-	/* pairs with dma_buf_io_binding_map_locked() */
-	smp_rmb();
-	return binding;
+	return map;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_get);
+
+/**
+ * dma_buf_io_put - the hardware is done with a command
+ * @map: mapping from dma_buf_io_get()
+ *
+ * Context: any.
+ */
+void dma_buf_io_put(struct dma_buf_io_map *map)
+{
+	percpu_ref_put(&map->binding->active);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_put);

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Registrations of a dma-buf, the devices they are bound to, and how both go
- * away.
- *
- * A binding is taken out of a registration's table by its release, or by the
- * removal of its device, under the lock of the registration, and destroyed by
- * whoever took it out.  Removal holds a reference while it does that; where it
- * cannot get one, release is under way and removal waits for it.
+ * Registrations of a dma-buf for files.  A registration is handed down from the file
+ * to every device that does the DMA, which meets it there: a walk.  Handing down does
+ * not wait for the exporter; the end of the walk does, for all devices at once.
  */
 #define pr_fmt(fmt) "dma-buf-io: " fmt
 
@@ -14,523 +10,584 @@
 #include <linux/dma-buf-io.h>
 #include <linux/export.h>
 #include <linux/fs.h>
-#include <linux/init.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include <trace/events/dma_buf_io.h>
-
 #include "internal.h"
 
 /* how often a stacked device has changed what it consists of */
-atomic_t dma_buf_io_topology __read_mostly = ATOMIC_INIT(0);
-EXPORT_SYMBOL_GPL(dma_buf_io_topology);
+static atomic_t dma_buf_io_topology __read_mostly = ATOMIC_INIT(0);
 
-/*
- * Waits for exporters.  Nothing that runs here waits for other work of this queue,
- * so any number of registrations may come and go at once.
+/**
+ * dma_buf_io_topology_changed - a stacked device got other devices under it
+ *
+ * Registrations are handed down again before their next I/O.  To be called once
+ * the new devices are what a registration would be handed to.
+ *
+ * Context: any.
  */
-static struct workqueue_struct *dma_buf_io_wq;
-
-/* What parked bios wait for is not behind those. */
-static struct workqueue_struct *dma_buf_io_attach_wq;
-
-/*
- * Empty the table, and take the CPU's mapping away.  No bio is under way.
- */
-static void dma_buf_io_unbind_all(struct dma_buf_io_ctx *ctx)
+void dma_buf_io_topology_changed(void)
 {
-	struct dma_buf_io_binding *binding;
-	unsigned long id;
+	/* whoever finds this counted finds the devices */
+	smp_mb__before_atomic();
+	atomic_inc(&dma_buf_io_topology);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_topology_changed);
 
-	mutex_lock(&ctx->lock);
-	xa_for_each(&ctx->bindings, id, binding) {
-		xa_erase(&ctx->bindings, id);
-		dma_buf_io_binding_destroy(binding, true);
+/* --- walks ---------------------------------------------------------------- */
+
+/**
+ * struct dma_buf_io_walk - a registration on its way down
+ * @ctx: the registration
+ * @entries: &struct dma_buf_io_entry of the devices that are waited for
+ * @pending: how many of those have no answer yet, and one for the walk itself
+ * @done: completed when they all have
+ * @topology: dma_buf_io_topology before it began
+ * @fresh: see dma_buf_io_binding_wait()
+ * @quiet: who refuses has been said
+ * @optional: what is met now may refuse
+ * @refused: somebody cannot carry a dma-buf, whoever exports it
+ * @unsettled: and that may change in a moment
+ * @mapped: at least one device has a mapping
+ * @transient: at least one has none and may have one without a notice
+ * @cancelled: it does not wait for answers that have not come yet
+ * @error: the first error of a device that is not optional
+ */
+struct dma_buf_io_walk {
+	struct dma_buf_io_ctx	*ctx;
+	struct list_head	entries;
+	atomic_t		pending;
+	struct completion	done;
+	int			topology;
+	bool			fresh;
+	bool			quiet;
+	bool			optional;
+	bool			refused;
+	bool			unsettled;
+	bool			mapped;
+	bool			transient;
+	bool			cancelled;
+	int			error;
+};
+
+/**
+ * struct dma_buf_io_entry - a device that a walk waits for
+ * @waiter: does
+ * @node: entry in &dma_buf_io_walk.entries
+ * @walk: the walk
+ * @binding: the device
+ * @optional: it may refuse
+ * @error: its answer
+ */
+struct dma_buf_io_entry {
+	struct dma_buf_io_waiter waiter;
+	struct list_head	node;
+	struct dma_buf_io_walk	*walk;
+	struct dma_buf_io_binding *binding;
+	bool			optional;
+	int			error;
+};
+
+static void dma_buf_io_walk_put(struct dma_buf_io_walk *walk)
+{
+	if (atomic_dec_and_test(&walk->pending))
+		complete(&walk->done);
+}
+
+static void dma_buf_io_entry_done(struct dma_buf_io_waiter *waiter, int error)
+{
+	struct dma_buf_io_entry *entry =
+		container_of(waiter, struct dma_buf_io_entry, waiter);
+
+	entry->error = error;
+	dma_buf_io_walk_put(entry->walk);
+}
+
+static void dma_buf_io_walk_fail(struct dma_buf_io_walk *walk, bool optional,
+				 int error)
+{
+	if (!optional && !walk->error)
+		walk->error = error;
+}
+
+static void dma_buf_io_walk_to(struct dma_buf_io_walk *walk,
+			       struct dma_buf_io_leaf *leaf)
+{
+	struct dma_buf_io_binding *binding = dma_buf_io_meet(walk->ctx, leaf);
+	struct dma_buf_io_entry *entry;
+
+	/* a device that is being removed: its I/O will tell */
+	if (IS_ERR(binding) && leaf && READ_ONCE(leaf->dead))
+		return;
+	entry = IS_ERR(binding) ? NULL : kzalloc_obj(*entry, GFP_NOIO);
+	if (!entry) {
+		walk->transient = true;
+		dma_buf_io_walk_fail(walk, walk->optional, -ENOMEM);
+		return;
 	}
-	dma_buf_io_vunmap(ctx);
-	mutex_unlock(&ctx->lock);
+	entry->waiter.ctx = walk->ctx;
+	entry->waiter.done = dma_buf_io_entry_done;
+	entry->walk = walk;
+	entry->binding = binding;
+	entry->optional = walk->optional;
+	list_add_tail(&entry->node, &walk->entries);
+	atomic_inc(&walk->pending);
+	dma_buf_io_binding_wait(binding, &entry->waiter, walk->fresh);
 }
 
-static void dma_buf_io_release_work(struct work_struct *work)
+/**
+ * dma_buf_io_bind - the device at the end of a walk
+ * @walk: the walk
+ * @leaf: the device
+ *
+ * Context: process context, may sleep for memory.
+ */
+void dma_buf_io_bind(struct dma_buf_io_walk *walk, struct dma_buf_io_leaf *leaf)
 {
-	struct dma_buf_io_ctx *ctx =
-		container_of(work, struct dma_buf_io_ctx, release_work);
+	dma_buf_io_walk_to(walk, leaf);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_bind);
 
-	dma_buf_io_unbind_all(ctx);
-	dma_buf_io_vmap_exit(ctx);
-	xa_destroy(&ctx->bindings);
-	dma_buf_put(ctx->dmabuf);
-	mutex_destroy(&ctx->lock);
-	kfree(ctx);
+/**
+ * dma_buf_io_bind_cpu - the driver has to look at the data
+ * @walk: the walk
+ *
+ * To be called before anything is handed to the devices below.  Not for exporters that
+ * have no vmap: see dma_buf_io_has_vmap().
+ *
+ * Context: process context, may sleep for memory.
+ */
+void dma_buf_io_bind_cpu(struct dma_buf_io_walk *walk)
+{
+	dma_buf_io_walk_to(walk, NULL);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_bind_cpu);
+
+/**
+ * dma_buf_io_has_vmap - may the CPU have a mapping?
+ * @walk: the walk
+ *
+ * Context: any.
+ * Return: false if the exporter does not offer any.
+ */
+bool dma_buf_io_has_vmap(struct dma_buf_io_walk *walk)
+{
+	return walk->ctx->buffer->dmabuf->ops->vmap;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_has_vmap);
+
+/**
+ * dma_buf_io_walk_optional - may what is met now refuse?
+ * @walk: the walk
+ * @optional: true for devices that I/O can do without, such as spares
+ *
+ * Context: any.
+ * Return: what it was, for the caller to set again.
+ */
+bool dma_buf_io_walk_optional(struct dma_buf_io_walk *walk, bool optional)
+{
+	return xchg(&walk->optional, optional);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_walk_optional);
+
+/**
+ * dma_buf_io_walk_nowait - may I/O be submitted where waiting is not allowed?
+ * @walk: the walk
+ * @nowait: what the file's device says of dma-buf I/O
+ *
+ * Context: any.
+ */
+void dma_buf_io_walk_nowait(struct dma_buf_io_walk *walk, bool nowait)
+{
+	WRITE_ONCE(walk->ctx->nowait, nowait);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_walk_nowait);
+
+/**
+ * dma_buf_io_walk_unsettled - what is met now is about to change
+ * @walk: the walk
+ *
+ * A refusal of this walk is not the last word: it is repeated.
+ *
+ * Context: any.
+ */
+void dma_buf_io_walk_unsettled(struct dma_buf_io_walk *walk)
+{
+	walk->unsettled = true;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_walk_unsettled);
+
+/**
+ * dma_buf_io_walk_refuse - refuse the registration
+ * @walk: the walk
+ *
+ * Use dma_buf_io_refuse(), which says why.
+ *
+ * Context: any.
+ * Return: true if the reason is to be logged.
+ */
+bool dma_buf_io_walk_refuse(struct dma_buf_io_walk *walk)
+{
+	if (walk->unsettled || walk->quiet) {
+		walk->refused |= !walk->optional;
+		return false;
+	}
+	if (walk->optional)
+		return true;
+	walk->refused = true;
+	walk->quiet = true;
+	return true;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_walk_refuse);
+
+static void dma_buf_io_walk_cancel(struct dma_buf_io_walk *walk)
+{
+	struct dma_buf_io_entry *entry;
+
+	walk->cancelled = true;
+	list_for_each_entry(entry, &walk->entries, node)
+		if (dma_buf_io_binding_unwait(entry->binding, &entry->waiter))
+			dma_buf_io_entry_done(&entry->waiter, -EINTR);
+	/* the others are being called right now */
+	wait_for_completion(&walk->done);
 }
 
-static void dma_buf_io_ctx_release(struct kref *ref)
+/* Which device cannot have a mapping, and why: once, not with every request. */
+static void dma_buf_io_walk_say(struct dma_buf_io_walk *walk,
+				struct dma_buf_io_entry *entry)
 {
-	struct dma_buf_io_ctx *ctx =
-		container_of(ref, struct dma_buf_io_ctx, ref);
+	const char *why = entry->binding->why;
 
-	queue_work(dma_buf_io_wq, &ctx->release_work);
+	if (walk->cancelled || xchg(&walk->quiet, true))
+		return;
+	if (!why)
+		why = entry->binding->refused ? "the exporter refuses" :
+						"the exporter stays busy";
+	pr_notice_ratelimited("%s: the dma-buf cannot be mapped: %s (%pe)\n",
+			      entry->binding->dev ?
+			      dev_name(entry->binding->dev) : "CPU",
+			      why, ERR_PTR(entry->error));
 }
 
-void dma_buf_io_ctx_put(struct dma_buf_io_ctx *ctx)
+static void dma_buf_io_walk_collect(struct dma_buf_io_walk *walk)
 {
-	kref_put(&ctx->ref, dma_buf_io_ctx_release);
+	struct dma_buf_io_entry *entry, *next;
+
+	list_for_each_entry_safe(entry, next, &walk->entries, node) {
+		struct dma_buf_io_binding *binding = entry->binding;
+
+		if (!entry->error)
+			walk->mapped |= binding->dev && !binding->dead;
+		else
+			dma_buf_io_walk_fail(walk, entry->optional,
+					     entry->error);
+		if (entry->error && !binding->refused)
+			walk->transient = true;
+		if (entry->error && !entry->optional &&
+		    (binding->refused || walk->fresh))
+			dma_buf_io_walk_say(walk, entry);
+		kfree(entry);
+	}
 }
 
 /*
- * The binding to a device, made if there is none.  Called with the lock of the
- * registration held.
+ * One walk.  Waits for the answers in @state, but not where the registration is
+ * refused whatever they are.  Returns 0 or -EINTR; the rest is in @walk.
  */
-static struct dma_buf_io_binding *
-dma_buf_io_get_binding(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf)
+static int dma_buf_io_walk_once(struct dma_buf_io_walk *walk,
+				void (*hand_down)(struct dma_buf_io_walk *walk,
+						  void *data),
+				void *data, unsigned int state)
 {
-	struct dma_buf_io_binding *binding;
+	int ret = 0;
+
+	INIT_LIST_HEAD(&walk->entries);
+	atomic_set(&walk->pending, 1);
+	init_completion(&walk->done);
+	walk->topology = atomic_read(&dma_buf_io_topology);
+	/* before the devices are looked at: what changes is counted after */
+	smp_rmb();
+	hand_down(walk, data);
+	dma_buf_io_walk_put(walk);
+	if (!walk->refused)
+		ret = wait_for_completion_state(&walk->done, state);
+	if (ret || walk->refused)
+		dma_buf_io_walk_cancel(walk);
+	dma_buf_io_walk_collect(walk);
+	return ret ? -EINTR : 0;
+}
+
+static void dma_buf_io_hand_to_file(struct dma_buf_io_walk *walk, void *data)
+{
+	struct file *file = data;
+
+	file->f_op->dma_buf_register(file, walk);
+}
+
+/*
+ * Hand a registration to @file, again and again as long as what refuses it may be gone
+ * already: devices change meanwhile, or are about to.
+ */
+static int dma_buf_io_walk_file(struct dma_buf_io_walk *walk, struct file *file,
+				unsigned int state)
+{
+	unsigned long give_up_at = jiffies + dma_buf_io_park_timeout();
+	struct dma_buf_io_walk again = *walk;
+	unsigned long delay = 0;
 	int ret;
 
-	binding = xa_load(&ctx->bindings, leaf->id);
-	if (binding)
-		return binding;
-	binding = dma_buf_io_binding_create(ctx, leaf);
-	if (IS_ERR(binding))
-		return binding;
-	ret = xa_err(xa_store(&ctx->bindings, leaf->id, binding, GFP_KERNEL));
-	if (ret) {
-		dma_buf_io_binding_destroy(binding, true);
-		return ERR_PTR(ret);
+	for (;;) {
+		ret = dma_buf_io_walk_once(walk, dma_buf_io_hand_to_file, file,
+					   state);
+		if (ret || !walk->refused ||
+		    (!walk->unsettled &&
+		     walk->topology == atomic_read(&dma_buf_io_topology)))
+			return ret;
+		if (time_after(jiffies, give_up_at))
+			return 0;
+		delay = dma_buf_io_backoff(delay);
+		set_current_state(state);
+		schedule_timeout(delay);
+		if (signal_pending_state(state, current))
+			return -EINTR;
+		again.quiet = walk->quiet;
+		*walk = again;
 	}
-	return binding;
 }
 
-static void dma_buf_io_attach_work(struct work_struct *work)
-{
-	struct dma_buf_io_ctx *ctx =
-		container_of(work, struct dma_buf_io_ctx, attach_work);
-	struct dma_buf_io_leaf *leaf = ctx->attach_leaf;
-	unsigned int noio = memalloc_noio_save();
-	int ret;
+/* --- registrations -------------------------------------------------------- */
 
-	mutex_lock(&ctx->lock);
-	ret = PTR_ERR_OR_ZERO(dma_buf_io_get_binding(ctx, leaf));
-	/* whoever needs it comes back */
-	ctx->attach_leaf = NULL;
-	if (!ret) {
-		/* the others start to wait now */
-		WRITE_ONCE(ctx->give_up_at, 0);
-	} else if (!dma_buf_io_transient(ret)) {
-		ctx->attach_refused = leaf->serial;
-		ctx->attach_error = ret;
-	}
-	mutex_unlock(&ctx->lock);
-	memalloc_noio_restore(noio);
-
-	spin_lock(&leaf->lock);
-	leaf->attaching--;
-	spin_unlock(&leaf->lock);
-	dma_buf_io_ctx_put(ctx);
-}
-
-/*
- * A registration that is bound to nothing.  Takes a reference to @dmabuf.
- */
-struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf,
-					     enum dma_data_direction dir)
+/* A registration that has met nobody.  The caller holds @dmabuf. */
+struct dma_buf_io_ctx *dma_buf_io_ctx_create(struct dma_buf *dmabuf)
 {
 	struct dma_buf_io_ctx *ctx;
 
 	ctx = kzalloc_obj(*ctx, GFP_KERNEL_ACCOUNT);
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
-	get_dma_buf(dmabuf);
-	ctx->dmabuf = dmabuf;
-	ctx->dir = dir;
-	/* before the devices are looked at: they change it after */
-	ctx->topology = atomic_read(&dma_buf_io_topology);
-	ctx->tried = ctx->topology;
-	xa_init(&ctx->bindings);
-	mutex_init(&ctx->lock);
-	kref_init(&ctx->ref);
-	INIT_WORK(&ctx->release_work, dma_buf_io_release_work);
-	INIT_WORK(&ctx->attach_work, dma_buf_io_attach_work);
-	dma_buf_io_park_init(ctx);
-	dma_buf_io_vmap_init(ctx);
+	ctx->buffer = dma_buf_io_buffer_get(dmabuf);
+	if (!ctx->buffer) {
+		kfree(ctx);
+		return ERR_PTR(-ENOMEM);
+	}
+	xa_init_flags(&ctx->bindings, XA_FLAGS_ACCOUNT);
 	return ctx;
 }
 
 /*
- * The device writes to the dma-buf when the file is read, and reads from it when
- * the file is written.
+ * What user space gets to see of an exporter's errno: some of those that the kernel
+ * keeps to itself mean something else to the caller.
  */
-static enum dma_data_direction dma_buf_io_dir(struct file *file,
-					      struct dma_buf *dmabuf)
+static int dma_buf_io_user_error(int error)
 {
-	bool from_device = (file->f_mode & FMODE_READ) &&
-			   (dmabuf->file->f_mode & FMODE_WRITE);
-	bool to_device = (file->f_mode & FMODE_WRITE) &&
-			 (dmabuf->file->f_mode & FMODE_READ);
-
-	if (from_device && to_device)
-		return DMA_BIDIRECTIONAL;
-	if (from_device)
-		return DMA_FROM_DEVICE;
-	if (to_device)
-		return DMA_TO_DEVICE;
-	return DMA_NONE;
-}
-
-/*
- * Hand a registration to @file.  What refuses it may be gone already, if devices
- * change meanwhile: then that says nothing.
- */
-static int dma_buf_io_bind_file(struct dma_buf_io_ctx *ctx, struct file *file)
-{
-	int topology = atomic_read(&dma_buf_io_topology);
-	int ret;
-
-	/* before the devices are looked at */
-	smp_rmb();
-	ret = file->f_op->dma_buf_register(file, ctx);
-	if (ret == -EOPNOTSUPP &&
-	    topology != atomic_read(&dma_buf_io_topology))
-		return -EAGAIN;
-	return ret;
-}
-
-/*
- * Bind a registration that is new.  An exporter that is busy, because it moves
- * the buffer all the time for example, is asked again for as long as parked bios
- * would wait for it.
- */
-static int dma_buf_io_first_bind(struct dma_buf_io_ctx *ctx, struct file *file)
-{
-	unsigned long give_up_at = dma_buf_io_give_up_at(ctx);
-	unsigned long delay = 0;
-	int ret;
-
-	/* that other I/O of the task completes is no reason to stop */
-	guard(no_notify_signal)();
-
-	for (;;) {
-		ret = dma_buf_io_bind_file(ctx, file);
-		if (ret != -EBUSY && ret != -EAGAIN)
-			return ret;
-		if (signal_pending(current))
-			return -EINTR;
-		if (time_after(dma_buf_io_now(ctx), give_up_at)) {
-			pr_notice_ratelimited("%pD: the exporter stays busy, or a volume suspended\n",
-					      file);
-			return -EBUSY;
-		}
-		delay = dma_buf_io_backoff(delay);
-		schedule_timeout_interruptible(delay);
+	switch (error) {
+	case -EINTR:
+	case -ERESTARTSYS:
+	case -EAGAIN:
+	case -ETIMEDOUT:
+		return -EBUSY;
+	case -ENOTSUPP:
+		return -EOPNOTSUPP;
 	}
+	return error > -ERESTARTSYS ? error : -EIO;
 }
 
 /**
  * dma_buf_io_register - register a dma-buf for I/O to a file
- * @file: file opened with O_DIRECT, whose I/O will use the dma-buf
+ * @file: file whose I/O will use the dma-buf; its f_op has dma_buf_register()
  * @dmabuf: the dma-buf; the registration takes a reference of its own
  *
  * Attaches the dma-buf to every device that I/O to @file reaches today, and maps
- * it there, so that what cannot work is refused now.  Devices that come later,
- * by a table reload for example, are bound at their first I/O.
+ * it there, for both directions, so that what cannot work is refused now.  Devices
+ * that come later, by a table reload for example, are met at their first I/O.
+ * Registrations of the same dma-buf share attachments and mappings.
  *
  * The caller holds @file for as long as it submits I/O, and keeps the
  * registration until all of that has completed.
  *
- * Context: process context, may sleep for the exporter, interruptibly.
+ * Context: process context, may sleep for the exporter; a signal ends that.
  * Return: the registration, or an ERR_PTR(): -EOPNOTSUPP if @file or a device
- * under it cannot do this (one line in the kernel log names it), -EINVAL without
- * O_DIRECT, -EACCES if the access modes of the two leave no direction, -EINTR,
+ * under it cannot do this (one line in the kernel log names it), -EINTR, -ENOMEM
+ * (RLIMIT_MEMLOCK is too small, among others), -EBUSY if the exporter has stayed busy,
  * or what the exporter said.
  */
 struct dma_buf_io_ctx *dma_buf_io_register(struct file *file,
 					   struct dma_buf *dmabuf)
 {
-	struct dma_buf_io_ctx *ctx;
-	enum dma_data_direction dir;
-	int ret;
+	struct dma_buf_io_ctx *ctx = dma_buf_io_ctx_create(dmabuf);
+	struct dma_buf_io_walk walk = { .ctx = ctx, .fresh = true };
+	int ret, invalidations;
 
-	if (!file->f_op->dma_buf_register) {
-		pr_notice_ratelimited("%pD: not a block device\n", file);
-		return ERR_PTR(-EOPNOTSUPP);
-	}
-	if (!(file->f_flags & O_DIRECT))
-		return ERR_PTR(-EINVAL);
-	dir = dma_buf_io_dir(file, dmabuf);
-	if (dir == DMA_NONE)
-		return ERR_PTR(-EACCES);
-
-	ctx = dma_buf_io_ctx_create(dmabuf, dir);
 	if (IS_ERR(ctx))
 		return ctx;
 
-	ret = dma_buf_io_first_bind(ctx, file);
+	invalidations = atomic_read(&ctx->buffer->invalidations);
+	/* that other I/O of the task completes is no reason to stop */
+	scoped_guard(no_notify_signal)
+		ret = dma_buf_io_walk_file(&walk, file, TASK_INTERRUPTIBLE);
+	if (!ret && walk.refused && walk.unsettled) {
+		pr_notice_ratelimited("%pD: a volume stays suspended that may not carry it\n",
+				      file);
+		ret = -EBUSY;
+	} else if (!ret) {
+		ret = walk.refused ? -EOPNOTSUPP :
+				     dma_buf_io_user_error(walk.error);
+	}
 	if (ret) {
-		/* nothing of a refused registration is left behind on return */
-		dma_buf_io_unbind_all(ctx);
-		dma_buf_io_ctx_put(ctx);
-		if (ret == -ERESTARTSYS)
-			ret = -EINTR;
+		dma_buf_io_unregister(ctx);
 		return ERR_PTR(ret);
 	}
-	ctx->quiet = 1;
+	ctx->validated = invalidations;
+	ctx->topology = walk.topology;
+	ctx->tried = walk.topology;
 	return ctx;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_register);
 
 /**
  * dma_buf_io_unregister - drop a registration
- * @ctx: registration, none of whose bios is under way
+ * @ctx: registration, none of whose I/O is under way
  *
- * Attachments go away soon after, from a workqueue: callers may hold locks that
- * the exporter cannot wait for.
+ * Attachments that nobody else uses go away soon after, from a work: callers may
+ * hold locks that the exporter cannot wait for.
  *
- * Context: any that may not be interrupted by the caller's own I/O; does not
- * sleep.
+ * Context: process context; does not wait for the exporter.
  */
 void dma_buf_io_unregister(struct dma_buf_io_ctx *ctx)
 {
-	dma_buf_io_ctx_put(ctx);
+	struct dma_buf_io_binding *binding;
+	unsigned long id;
+
+	xa_for_each(&ctx->bindings, id, binding)
+		dma_buf_io_binding_drop(binding);
+	xa_destroy(&ctx->bindings);
+	dma_buf_io_buffer_put(ctx->buffer);
+	kfree(ctx);
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_unregister);
 
-/*
- * An attempt has failed, the @first or a later one of a caller that waits until
- * @give_up_at.  Is it time to give up?  One registration waits once, however many
- * requests do: those that come later find the time used up.  While the exporter
- * itself waits for commands of ours it does not count.
+/**
+ * dma_buf_io_stale - may a device lack a mapping of this registration?
+ * @ctx: the registration
+ *
+ * A hint, for those that want to wait for the exporter where waiting is cheap:
+ * consumers before they build a request, see dma_buf_io_revalidate(), and drivers
+ * that send the same data to several devices, see dma_buf_io_prepare().
+ *
+ * Context: any.
+ * Return: true if an exporter has invalidated mappings since all of them were
+ * there, or if a stacked device has changed what it consists of.
  */
-static bool dma_buf_io_give_up(struct dma_buf_io_ctx *ctx,
-			       unsigned long give_up_at, bool first)
+bool dma_buf_io_stale(struct dma_buf_io_ctx *ctx)
 {
-	unsigned long until = READ_ONCE(ctx->failing_until);
-	unsigned long now = dma_buf_io_now(ctx);
-
-	/* nobody else is trying, or was a short time ago */
-	if (first && (!until || time_after(now, READ_ONCE(ctx->failed_at) +
-						(give_up_at - now)))) {
-		until = give_up_at ?: 1;
-		WRITE_ONCE(ctx->failing_until, until);
-	}
-	WRITE_ONCE(ctx->failed_at, now);
-	return time_after(now, give_up_at) || (until && time_after(now, until));
+	return READ_ONCE(ctx->validated) !=
+	       atomic_read(&ctx->buffer->invalidations) ||
+	       READ_ONCE(ctx->topology) != atomic_read(&dma_buf_io_topology);
 }
+EXPORT_SYMBOL_GPL(dma_buf_io_stale);
 
 /**
- * dma_buf_io_retry - try something until an exporter lets it succeed
- * @ctx: the registration that it is done for
- * @attempt: returns 0 or a negative errno
- * @data: for @attempt
- * @interruptible: a signal ends it
+ * dma_buf_io_nowait - may I/O be submitted where waiting is not allowed?
+ * @ctx: the registration
  *
- * Attempts that may succeed later are repeated, with back-off, for as long as
- * parked bios would wait, counted from the first that failed for @ctx.  Those
- * that fail with -EAGAIN do not count.
- * Everything is tried in a memalloc_noio scope, because bios that wait for this
- * may be what reclaim waits for.
- *
- * Context: process context, may sleep.
- * Return: 0, -EINTR, or what the last attempt said.
+ * Context: any.
+ * Return: true if what is below the file promises that for dma-buf I/O.
  */
-int dma_buf_io_retry(struct dma_buf_io_ctx *ctx, int (*attempt)(void *data),
-		     void *data, bool interruptible)
+bool dma_buf_io_nowait(struct dma_buf_io_ctx *ctx)
 {
-	unsigned long give_up_at = dma_buf_io_give_up_at(ctx);
-	unsigned long delay = 0;
-	bool counted = false;
-	unsigned int noio;
-	int ret;
-
-	for (;;) {
-		noio = memalloc_noio_save();
-		ret = attempt(data);
-		memalloc_noio_restore(noio);
-
-		/* see dma_buf_io_bind() for the latter */
-		if (!ret || ret == -EAGAIN)
-			WRITE_ONCE(ctx->failing_until, 0);
-		if (!ret)
-			return 0;
-		if (interruptible && signal_pending(current))
-			return -EINTR;
-		if (!dma_buf_io_transient(ret))
-			return ret;
-		if (ret != -EAGAIN) {
-			if (dma_buf_io_give_up(ctx, give_up_at, !counted))
-				return ret;
-			counted = true;
-		}
-		delay = dma_buf_io_backoff(delay);
-		if (interruptible)
-			schedule_timeout_interruptible(delay);
-		else
-			schedule_timeout_uninterruptible(delay);
-	}
+	return READ_ONCE(ctx->nowait);
 }
-EXPORT_SYMBOL_GPL(dma_buf_io_retry);
-
-struct dma_buf_io_revalidation {
-	struct dma_buf_io_ctx	*ctx;
-	struct file		*file;
-};
-
-static int dma_buf_io_revalidate_once(void *data)
-{
-	struct dma_buf_io_revalidation *r = data;
-	struct dma_buf_io_ctx *ctx = r->ctx;
-	int topology, invalidations, ret;
-
-	topology = atomic_read(&dma_buf_io_topology);
-	invalidations = atomic_read(&ctx->invalidations);
-	/* before the devices and their maps are looked at: what changes is counted */
-	smp_rmb();
-	WRITE_ONCE(ctx->quiet, READ_ONCE(ctx->tried) == topology);
-	WRITE_ONCE(ctx->tried, topology);
-	ret = dma_buf_io_bind_file(ctx, r->file);
-	if (!ret) {
-		WRITE_ONCE(ctx->topology, topology);
-		WRITE_ONCE(ctx->validated, invalidations);
-	}
-	return ret;
-}
-
-/* Does any device have a mapping? */
-static bool dma_buf_io_mapped(struct dma_buf_io_ctx *ctx)
-{
-	struct dma_buf_io_binding *binding;
-	bool mapped = false;
-	unsigned long id;
-
-	rcu_read_lock();
-	xa_for_each(&ctx->bindings, id, binding)
-		mapped |= !percpu_ref_is_dying(&binding->active);
-	rcu_read_unlock();
-	return mapped;
-}
+EXPORT_SYMBOL_GPL(dma_buf_io_nowait);
 
 /**
- * dma_buf_io_revalidate - bring mappings back, and bind devices that are new
+ * dma_buf_io_ino - a name for the dma-buf
+ * @ctx: the registration
+ *
+ * Context: any.
+ * Return: its inode number, which user space can find out as well.
+ */
+unsigned long dma_buf_io_ino(struct dma_buf_io_ctx *ctx)
+{
+	return file_inode(ctx->buffer->dmabuf->file)->i_ino;
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_ino);
+
+/**
+ * dma_buf_io_revalidate - bring mappings back, and meet devices that are new
  * @ctx: the registration
  * @file: the file that it was made for
  *
- * For consumers, before they build a bio: a wait here holds no bio, tag or
- * mempool element, and a signal ends it.
+ * For consumers, before they build a request: a wait here holds no bio, tag or
+ * mempool element, and can be killed.
  *
  * Where only some of the devices cannot reach the buffer, I/O may still succeed
  * on the others, and is left to find out; and to fail as it does without a dma-buf
  * where a device is being removed.
  *
  * Context: process context, may sleep.
- * Return: 0, -EINTR, -ESTALE if the exporter does not give the buffer back, or
+ * Return: 0, -EINTR if the task is being killed or the registration has been cancelled,
+ * -ESTALE if the exporter does not give the buffer back within park_timeout_ms, or
  * -EOPNOTSUPP if a device that is new cannot take dma-bufs.
  */
 int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file)
 {
-	struct dma_buf_io_revalidation r = { .ctx = ctx, .file = file };
-	int ret = dma_buf_io_retry(ctx, dma_buf_io_revalidate_once, &r, true);
+	struct dma_buf_io_walk walk = { .ctx = ctx };
+	int invalidations, ret;
 
-	if (!ret || ret == -EINTR || ret == -EOPNOTSUPP)
+	/* what is left of a task that is being killed does not undo the cancel */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	WRITE_ONCE(ctx->cancelled, false);
+	invalidations = atomic_read(&ctx->buffer->invalidations);
+	/* before the mappings are looked at: what changes is counted after */
+	smp_rmb();
+	walk.quiet = READ_ONCE(ctx->tried) == atomic_read(&dma_buf_io_topology);
+	WRITE_ONCE(ctx->tried, atomic_read(&dma_buf_io_topology));
+	ret = dma_buf_io_walk_file(&walk, file, TASK_KILLABLE);
+	if (ret)
 		return ret;
-	if (ret == -ENXIO)
+	/* what is suspended lets I/O wait, too */
+	if (walk.refused)
+		return walk.unsettled ? 0 : -EOPNOTSUPP;
+	/* refusals are remembered until something changes */
+	WRITE_ONCE(ctx->incomplete, walk.error);
+	if (!walk.transient) {
+		WRITE_ONCE(ctx->validated, invalidations);
+		WRITE_ONCE(ctx->topology, walk.topology);
+	}
+	if (!walk.error || walk.mapped)
 		return 0;
-	return dma_buf_io_mapped(ctx) ? 0 : -ESTALE;
+	return READ_ONCE(ctx->cancelled) ? -EINTR : -ESTALE;
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_revalidate);
 
-/*
- * To attach takes the exporter's lock, for as long as that may be, so those that
- * must not wait for it leave it to a work and come back.  One device at a time.
- * A refusal is final for them; those that can wait ask again.  Called with the
- * lock of the registration held.
- */
-static int dma_buf_io_attach_later(struct dma_buf_io_ctx *ctx,
-				   struct dma_buf_io_leaf *leaf)
-{
-	bool dead;
-
-	lockdep_assert_held(&ctx->lock);
-
-	if (ctx->attach_refused == leaf->serial)
-		return ctx->attach_error;
-	if (ctx->attach_leaf)
-		return -EBUSY;
-	spin_lock(&leaf->lock);
-	dead = leaf->dead;
-	if (!dead)
-		leaf->attaching++;
-	spin_unlock(&leaf->lock);
-	if (dead)
-		return -ENXIO;
-	ctx->attach_leaf = leaf;
-	kref_get(&ctx->ref);
-	queue_work(dma_buf_io_attach_wq, &ctx->attach_work);
-	return -EBUSY;
-}
-
 /**
- * dma_buf_io_bind - bind a registration to a device and map it there
+ * dma_buf_io_prepare - make sure that several devices have a mapping
  * @ctx: the registration
- * @leaf: the device
- * @wait: how long to wait for the exporter
+ * @hand_down: hands a walk to those devices
+ * @data: for @hand_down
  *
- * Does nothing where that is done already.
+ * For drivers that send the same data to several devices, before the first of them
+ * gets it.  Mostly that is a comparison.  The mappings are not held, an exporter must
+ * never wait for such a driver: what meets a gap after all waits as always.
  *
- * Context: process context, may sleep.
- * Return: 0, -ENXIO if the device is being removed, -EAGAIN if it cannot be done
- * now but could be a short time ago, -EBUSY if it may be worth another attempt,
- * or a negative errno.
+ * Context: process context, may sleep, for park_timeout_ms at most.
+ * Return: 0; a negative errno if one of them has none, or if the task is being killed.
  */
-int dma_buf_io_bind(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
-		    enum dma_buf_io_wait wait)
+int dma_buf_io_prepare(struct dma_buf_io_ctx *ctx,
+		       void (*hand_down)(struct dma_buf_io_walk *walk,
+					 void *data),
+		       void *data)
 {
-	bool mapped = false, lately = false;
-	struct dma_buf_io_binding *binding;
+	struct dma_buf_io_walk walk = { .ctx = ctx, .quiet = true };
 	int ret;
 
-	/* the locks are hard to get where many want them */
-	rcu_read_lock();
-	binding = xa_load(&ctx->bindings, leaf->id);
-	if (binding) {
-		WRITE_ONCE(binding->asked, true);
-		mapped = !percpu_ref_is_dying(&binding->active);
-		lately = dma_buf_io_binding_lost_lately(binding);
-	}
-	rcu_read_unlock();
-	if (mapped)
+	if (likely(!dma_buf_io_stale(ctx) && !READ_ONCE(ctx->incomplete)))
 		return 0;
-
-	if (wait == DMA_BUF_IO_TRY)
-		ret = mutex_trylock(&ctx->lock) ? 0 : -EBUSY;
-	else
-		ret = mutex_lock_interruptible(&ctx->lock);
-	if (ret)
-		goto out;
-
-	if (wait == DMA_BUF_IO_TRY && !xa_load(&ctx->bindings, leaf->id)) {
-		ret = dma_buf_io_attach_later(ctx, leaf);
-	} else {
-		binding = dma_buf_io_get_binding(ctx, leaf);
-		ret = IS_ERR(binding) ? PTR_ERR(binding) :
-					dma_buf_io_binding_map(binding, wait);
-	}
-	mutex_unlock(&ctx->lock);
-out:
-	if (ret == -EAGAIN)
-		ret = -EBUSY;
-	if (lately && (ret == -EBUSY || ret == -ENODEV || ret == -ENOMEM))
-		ret = -EAGAIN;
-	trace_dma_buf_io_bind(ctx, leaf, ret);
-	return ret;
+	ret = dma_buf_io_walk_once(&walk, hand_down, data, TASK_KILLABLE);
+	if (!ret && walk.refused)
+		ret = -EOPNOTSUPP;
+	return ret ?: walk.error;
 }
-EXPORT_SYMBOL_GPL(dma_buf_io_bind);
-
-static int __init dma_buf_io_init(void)
-{
-	dma_buf_io_wq = alloc_workqueue("dma_buf_io", WQ_UNBOUND, 0);
-	dma_buf_io_attach_wq = alloc_workqueue("dma_buf_io_attach",
-					       WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return dma_buf_io_wq && dma_buf_io_attach_wq ? 0 : -ENOMEM;
-}
-subsys_initcall(dma_buf_io_init);
+EXPORT_SYMBOL_GPL(dma_buf_io_prepare);

@@ -1,100 +1,117 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Devices that registrations are bound to: how they come, and how they go away.
+ * Devices that buffers are bound to: how they come, and how they go away.
  */
+#include <linux/atomic.h>
 #include <linux/dma-buf-io.h>
 #include <linux/export.h>
-#include <linux/idr.h>
-#include <linux/sched.h>
 
 #include "internal.h"
 
-static DEFINE_IDA(dma_buf_io_leaf_ida);
+static atomic_long_t dma_buf_io_leaf_id = ATOMIC_LONG_INIT(0);
 
-static atomic64_t dma_buf_io_leaf_serial = ATOMIC64_INIT(0);
+/*
+ * Protects the lists of all leaves, &dma_buf_io_leaf.dead and
+ * &dma_buf_io_binding.leaf.  Taken before the lock of a buffer.
+ */
+static DEFINE_SPINLOCK(dma_buf_io_leaf_lock);
 
 /**
- * dma_buf_io_leaf_init - make a device able to bind registrations
+ * dma_buf_io_leaf_init - make a device able to do I/O to registered dma-bufs
  * @leaf: to initialize
- * @dev: device that masters the bus; valid until dma_buf_io_leaf_exit()
+ * @dev: device that masters the bus
  * @ops: driver callbacks
  * @align_mask: alignment of the boundaries between runs of a mapping; a buffer
  *	that an exporter maps otherwise is refused
  *
- * Context: process context, may sleep.
- * Return: 0 or -ENOMEM.
+ * There is nothing to undo but dma_buf_io_leaf_remove(), once bound.
+ *
+ * Context: any.
  */
-int dma_buf_io_leaf_init(struct dma_buf_io_leaf *leaf, struct device *dev,
-			 const struct dma_buf_io_leaf_ops *ops,
-			 unsigned long align_mask)
+void dma_buf_io_leaf_init(struct dma_buf_io_leaf *leaf, struct device *dev,
+			  const struct dma_buf_io_leaf_ops *ops,
+			  unsigned long align_mask)
 {
-	int id = ida_alloc(&dma_buf_io_leaf_ida, GFP_KERNEL);
-
-	if (id < 0)
-		return id;
-	leaf->id = id;
-	leaf->serial = atomic64_inc_return(&dma_buf_io_leaf_serial);
-	leaf->dev = dev;
-	leaf->ops = ops;
-	leaf->align_mask = align_mask;
-	leaf->dead = false;
-	leaf->attaching = 0;
-	spin_lock_init(&leaf->lock);
+	*leaf = (struct dma_buf_io_leaf) {
+		.dev		= dev,
+		.ops		= ops,
+		.align_mask	= align_mask,
+		.id		= atomic_long_inc_return(&dma_buf_io_leaf_id),
+	};
 	INIT_LIST_HEAD(&leaf->bindings);
-	return 0;
+	init_waitqueue_head(&leaf->unbound);
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_leaf_init);
 
+/* Returns false if the device is being removed. */
+bool dma_buf_io_leaf_add(struct dma_buf_io_leaf *leaf,
+			 struct dma_buf_io_binding *binding)
+{
+	bool dead;
+
+	spin_lock_irq(&dma_buf_io_leaf_lock);
+	dead = leaf->dead;
+	if (!dead) {
+		binding->leaf = leaf;
+		list_add_tail(&binding->leaf_node, &leaf->bindings);
+	}
+	spin_unlock_irq(&dma_buf_io_leaf_lock);
+	return !dead;
+}
+
+static void __dma_buf_io_leaf_del(struct dma_buf_io_binding *binding)
+{
+	list_del_init(&binding->leaf_node);
+	binding->leaf = NULL;
+}
+
+/* @binding has no mapping any more: the device may go away. */
+void dma_buf_io_leaf_del(struct dma_buf_io_binding *binding)
+{
+	struct dma_buf_io_leaf *leaf;
+
+	spin_lock_irq(&dma_buf_io_leaf_lock);
+	leaf = binding->leaf;
+	if (leaf) {
+		__dma_buf_io_leaf_del(binding);
+		/* dma_buf_io_leaf_remove() takes the lock before it returns */
+		wake_up(&leaf->unbound);
+	}
+	spin_unlock_irq(&dma_buf_io_leaf_lock);
+}
+
 /**
- * dma_buf_io_leaf_remove - unmap and detach everything from a device
+ * dma_buf_io_leaf_remove - unmap everything from a device that goes away
  * @leaf: the device, whose disks are dead and whose requests have all ended
  *
- * For a driver's remove method, before the device's DMA goes away.
+ * For a driver's remove method, before the device's DMA goes away.  Waits for the
+ * exporters of buffers that are mapped, and for no others: attachments that are
+ * left are detached later, and hold a reference to the device.
  *
- * Context: process context, may sleep for the exporters.  The caller holds no
+ * Context: process context, may sleep for exporters.  The caller holds no
  * lock that completion of I/O needs.
  */
 void dma_buf_io_leaf_remove(struct dma_buf_io_leaf *leaf)
 {
-	struct dma_buf_io_binding *binding;
-	struct dma_buf_io_ctx *ctx;
+	struct dma_buf_io_binding *binding, *next;
 
-	spin_lock(&leaf->lock);
+	spin_lock_irq(&dma_buf_io_leaf_lock);
 	leaf->dead = true;
-	while (leaf->attaching || !list_empty(&leaf->bindings)) {
-		binding = list_first_entry_or_null(&leaf->bindings,
-						   struct dma_buf_io_binding,
-						   leaf_node);
-		ctx = binding ? binding->ctx : NULL;
-		if (!ctx || !kref_get_unless_zero(&ctx->ref)) {
-			spin_unlock(&leaf->lock);
-			schedule_timeout_uninterruptible(1);
-			spin_lock(&leaf->lock);
-			continue;
-		}
-		spin_unlock(&leaf->lock);
+	list_for_each_entry_safe(binding, next, &leaf->bindings, leaf_node) {
+		struct dma_buf_io_buffer *buffer = binding->buffer;
 
-		mutex_lock(&ctx->lock);
-		binding = xa_erase(&ctx->bindings, leaf->id);
-		if (binding)
-			dma_buf_io_binding_destroy(binding, false);
-		mutex_unlock(&ctx->lock);
-		dma_buf_io_ctx_put(ctx);
-		spin_lock(&leaf->lock);
+		spin_lock(&buffer->lock);
+		binding->dead = true;
+		dma_buf_io_kick(buffer);
+		if (binding->state < DMA_BUF_IO_MAPPING)
+			__dma_buf_io_leaf_del(binding);
+		spin_unlock(&buffer->lock);
 	}
-	spin_unlock(&leaf->lock);
+	spin_unlock_irq(&dma_buf_io_leaf_lock);
+
+	wait_event(leaf->unbound, list_empty_careful(&leaf->bindings));
+	/* who has emptied it has let go of the lock, and of the leaf */
+	spin_lock_irq(&dma_buf_io_leaf_lock);
+	spin_unlock_irq(&dma_buf_io_leaf_lock);
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_leaf_remove);
-
-/**
- * dma_buf_io_leaf_exit - undo dma_buf_io_leaf_init()
- * @leaf: device without bindings: never bound or removed
- *
- * Context: any.
- */
-void dma_buf_io_leaf_exit(struct dma_buf_io_leaf *leaf)
-{
-	WARN_ON_ONCE(!list_empty(&leaf->bindings));
-	ida_free(&dma_buf_io_leaf_ida, leaf->id);
-}
-EXPORT_SYMBOL_GPL(dma_buf_io_leaf_exit);

@@ -2,12 +2,15 @@
 /*
  * KUnit tests of the library: the layout of a mapping.
  */
+#include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/blkdev.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-buf-io.h>
 #include <linux/err.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
+#include <linux/swiotlb.h>
 
 #include "internal.h"
 
@@ -18,17 +21,54 @@ struct run {
 	unsigned int	len;
 };
 
+/**
+ * struct map_fixture - as much of a binding as a mapping needs
+ * @binding: the binding
+ * @attach: its attachment
+ * @buffer: of this buffer
+ * @dmabuf: which is a dma-buf
+ * @leaf: to this device
+ */
+struct map_fixture {
+	struct dma_buf_io_binding	binding;
+	struct dma_buf_attachment	attach;
+	struct dma_buf_io_buffer	buffer;
+	struct dma_buf			dmabuf;
+	struct dma_buf_io_leaf		leaf;
+};
+
 static const struct dma_buf_io_leaf_ops quiet_leaf_ops = {
 };
 
-static struct dma_buf_io_leaf map_leaf = {
-	.ops		= &quiet_leaf_ops,
-	.align_mask	= ALIGN_MASK,
-};
+static int map_init(struct kunit *test)
+{
+	struct map_fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+	struct device *dev;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	dev = kunit_device_register(test, "dma-buf-io-map");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+#ifdef CONFIG_SWIOTLB
+	/* made-up addresses are no bounce buffers, wherever those are */
+	dev->dma_io_tlb_mem = NULL;
+#endif
+	dma_buf_io_leaf_init(&f->leaf, dev, &quiet_leaf_ops, ALIGN_MASK);
+	spin_lock_init(&f->buffer.lock);
+	INIT_LIST_HEAD(&f->buffer.bindings);
+	f->buffer.dmabuf = &f->dmabuf;
+	f->attach.peer2peer = true;
+	f->binding.attach = &f->attach;
+	f->binding.buffer = &f->buffer;
+	f->binding.leaf = &f->leaf;
+	f->binding.dev = dev;
+	list_add(&f->binding.node, &f->buffer.bindings);
+	test->priv = f;
+	return 0;
+}
 
 static void free_map(void *map)
 {
-	dma_buf_io_map_free(&map_leaf, map);
+	dma_buf_io_map_free(((struct dma_buf_io_map *)map)->binding, map);
 }
 
 static void free_table(void *sgt)
@@ -41,9 +81,11 @@ static struct dma_buf_io_map *create_map(struct kunit *test,
 					 unsigned int nr, u64 size)
 {
 	struct sg_table *sgt = kunit_kzalloc(test, sizeof(*sgt), GFP_KERNEL);
+	struct map_fixture *f = test->priv;
 	struct dma_buf_io_map *map;
 	struct scatterlist *sg;
 	unsigned int i;
+	int ret;
 
 	KUNIT_ASSERT_NOT_NULL(test, sgt);
 	KUNIT_ASSERT_EQ(test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
@@ -53,13 +95,18 @@ static struct dma_buf_io_map *create_map(struct kunit *test,
 		sg_dma_address(sg) = runs[i].addr;
 		sg_dma_len(sg) = runs[i].len;
 	}
-	map = dma_buf_io_map_create(&map_leaf, sgt, size);
-	if (!IS_ERR(map)) {
-		KUNIT_ASSERT_EQ(test,
-				kunit_add_action_or_reset(test, free_map, map),
-				0);
-		KUNIT_EXPECT_PTR_EQ(test, map->sgt, sgt);
+	f->dmabuf.size = size;
+	f->binding.why = NULL;
+	ret = dma_buf_io_map_create(&f->binding, sgt);
+	if (ret) {
+		KUNIT_EXPECT_NULL(test, f->binding.map);
+		return ERR_PTR(ret);
 	}
+	/* the test may make more of them */
+	map = f->binding.map;
+	f->binding.map = NULL;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_map, map), 0);
+	KUNIT_EXPECT_PTR_EQ(test, map->sgt, sgt);
 	return map;
 }
 
@@ -213,6 +260,95 @@ static void map_large_offsets(struct kunit *test)
 	expect_addr(test, map, size - 1, 0x700000fff, 1);
 }
 
+/* where the exporter has not agreed to it, memory of another device is out of reach */
+static void map_no_route(struct kunit *test)
+{
+	/* above all memory that there can be */
+	static const struct run runs[] = { { 1ULL << 51, SZ_64K } };
+	struct map_fixture *f = test->priv;
+	struct dma_buf_io_map *map;
+
+	KUNIT_ASSERT_FALSE(test, pfn_valid(PHYS_PFN(runs[0].addr)));
+	map = create_map(test, runs, ARRAY_SIZE(runs), SZ_64K);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(map));
+	f->attach.peer2peer = false;
+	map = create_map(test, runs, ARRAY_SIZE(runs), SZ_64K);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EOPNOTSUPP);
+	KUNIT_EXPECT_NOT_NULL(test, f->binding.why);
+}
+
+/* and memory of the system is not */
+static void map_no_route_needed(struct kunit *test)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct map_fixture *f = test->priv;
+	struct dma_buf_io_map *map;
+	struct run run;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	run.addr = page_to_phys(page);
+	run.len = PAGE_SIZE;
+	f->attach.peer2peer = false;
+	map = create_map(test, &run, 1, PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(map));
+	__free_page(page);
+}
+
+#define BOUNCED		0x40000
+
+#if defined(CONFIG_SWIOTLB) && !defined(CONFIG_SWIOTLB_DYNAMIC)
+static void fake_bounce(struct kunit *test)
+{
+	struct io_tlb_mem *mem = kunit_kzalloc(test, sizeof(*mem), GFP_KERNEL);
+	struct map_fixture *f = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	mem->defpool.start = BOUNCED;
+	mem->defpool.end = BOUNCED + SZ_64K;
+	f->binding.dev->dma_io_tlb_mem = mem;
+}
+
+static void no_bounce(struct kunit *test)
+{
+	struct map_fixture *f = test->priv;
+
+	f->binding.dev->dma_io_tlb_mem = NULL;
+}
+#else
+static void fake_bounce(struct kunit *test)
+{
+	/* nor is there any other reason for a sync on this architecture */
+	kunit_skip(test, "bounce buffers cannot be faked here");
+}
+
+static void no_bounce(struct kunit *test)
+{
+}
+#endif
+
+/* what is copied behind the exporter's back is refused, and says why */
+static void map_bounced(struct kunit *test)
+{
+	static const struct run runs[] = {
+		{ 0x10000, SZ_4K }, { BOUNCED, SZ_4K }, { BOUNCED + SZ_4K, SZ_4K },
+	};
+	struct map_fixture *f = test->priv;
+	struct dma_buf_io_map *map;
+
+	fake_bounce(test);
+	map = create_map(test, runs, ARRAY_SIZE(runs), 3 * SZ_4K);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EOPNOTSUPP);
+	KUNIT_EXPECT_NOT_NULL(test, f->binding.why);
+
+	/* the same table without: joined, and nobody has to be told */
+	no_bounce(test);
+	f->binding.why = NULL;
+	map = create_map(test, runs, ARRAY_SIZE(runs), 3 * SZ_4K);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
+	KUNIT_EXPECT_FALSE(test, map->needs_sync);
+	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
+}
+
 /* what others call stale has nothing to do with data buffers */
 static void status_of_errno(struct kunit *test)
 {
@@ -230,12 +366,16 @@ static struct kunit_case dma_buf_io_map_cases[] = {
 	KUNIT_CASE(map_too_short),
 	KUNIT_CASE(map_too_long),
 	KUNIT_CASE(map_large_offsets),
+	KUNIT_CASE(map_no_route),
+	KUNIT_CASE(map_no_route_needed),
+	KUNIT_CASE(map_bounced),
 	KUNIT_CASE(status_of_errno),
 	{}
 };
 
 static struct kunit_suite dma_buf_io_map_suite = {
 	.name		= "dma-buf-io-map",
+	.init		= map_init,
 	.test_cases	= dma_buf_io_map_cases,
 };
 

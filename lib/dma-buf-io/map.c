@@ -1,22 +1,114 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The layout of a mapping: where in a device's address space a byte of the
- * dma-buf is.
+ * dma-buf is, and whether the DMA layer has to be told of each access to it.
  */
+#include <linux/dma-buf.h>
 #include <linux/dma-buf-io.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
 #include <linux/export.h>
+#include <linux/iommu.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/swiotlb.h>
 
 #include "internal.h"
 
+/**
+ * struct dma_buf_io_memory - what kind of memory a mapping leads to
+ * @bounced: some of it is a copy in a bounce buffer
+ * @device: some of it is not memory of the system
+ */
+struct dma_buf_io_memory {
+	bool	bounced;
+	bool	device;
+};
+
+/*
+ * Where @addr leads to.  The exporter's table must not be asked for that: it may have
+ * no pages.
+ */
+static phys_addr_t dma_buf_io_phys(struct device *dev, dma_addr_t addr)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain ? iommu_iova_to_phys(domain, addr) :
+			dma_to_phys(dev, addr);
+}
+
+static bool dma_buf_io_is_ram(phys_addr_t phys)
+{
+	unsigned long pfn = PHYS_PFN(phys);
+
+	return pfn_valid(pfn) && !is_zone_device_page(pfn_to_page(pfn));
+}
+
+/*
+ * The DMA layer maps each entry of a table as a whole, into bounce buffers or not, so
+ * the first byte is as good as all.  Bus addresses lead to another device, and
+ * to nothing that this host knows.
+ */
+static struct dma_buf_io_memory dma_buf_io_look(struct device *dev,
+						struct sg_table *sgt)
+{
+	struct dma_buf_io_memory memory = { };
+	struct scatterlist *sg;
+	phys_addr_t phys;
+	int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (sg_dma_is_bus_address(sg))
+			continue;
+		phys = dma_buf_io_phys(dev, sg_dma_address(sg));
+		memory.bounced |= !!swiotlb_find_pool(dev, phys);
+		memory.device |= !dma_buf_io_is_ram(phys);
+	}
+	return memory;
+}
+
+/*
+ * A mapping is made once and used by many commands.  Where the device does not see the
+ * CPU's caches, the DMA layer has to be told of each command: sets @needs_sync.  Refuses,
+ * and says why, what that is not enough for:
+ *
+ * - Bounce buffers.  An exporter that is told of access by the CPU syncs its attachments
+ *   as a whole: that would overwrite, in the copy, what the device has just written for
+ *   a command that is still under way.
+ * - Memory of a device, where the exporter has not agreed to peer-to-peer access or
+ *   caches would have to be written back.
+ */
+static int dma_buf_io_check_memory(struct dma_buf_io_binding *binding,
+				   struct sg_table *sgt, bool *needs_sync)
+{
+	bool p2p = binding->attach->peer2peer;
+	struct dma_buf_io_memory memory = { };
+
+	*needs_sync = !dev_is_dma_coherent(binding->dev);
+	/* false as long as the device has never had a bounce buffer */
+	if (dma_dev_need_sync(binding->dev) || !p2p)
+		memory = dma_buf_io_look(binding->dev, sgt);
+
+	if (memory.bounced)
+		binding->why = "the DMA layer would copy it to bounce buffers (swiotlb)";
+	else if (memory.device && !p2p)
+		binding->why = "it has no route to the memory of the other device";
+	else if (memory.device && *needs_sync)
+		binding->why = "it is not cache coherent, and the memory is another device's";
+	return binding->why ? -EOPNOTSUPP : 0;
+}
+
 /*
  * Write the runs of contiguous addresses that cover @size bytes to @ranges, if
- * there is a @ranges, and return how many they are.
+ * there is a @ranges, and return how many they are.  What needs a sync is not
+ * joined: the DMA layer knows the entries of the table.
  */
 static int dma_buf_io_map_fill(struct dma_buf_io_range *ranges,
 			       struct sg_table *sgt, u64 size,
-			       unsigned long align_mask)
+			       unsigned long align_mask, bool needs_sync)
 {
 	struct scatterlist *sg;
 	dma_addr_t next = 0;
@@ -28,7 +120,7 @@ static int dma_buf_io_map_fill(struct dma_buf_io_range *ranges,
 			continue;
 		if ((sg_dma_address(sg) | sg_dma_len(sg)) & align_mask)
 			return -EINVAL;
-		if (!nr || sg_dma_address(sg) != next) {
+		if (!nr || needs_sync || sg_dma_address(sg) != next) {
 			if (ranges)
 				ranges[nr] = (struct dma_buf_io_range) {
 					.offset	= offset,
@@ -50,46 +142,88 @@ static int dma_buf_io_map_fill(struct dma_buf_io_range *ranges,
 }
 
 /*
- * Lay out @sgt, which maps at least @size bytes for @leaf.  The map does not own
- * @sgt.  Returns an ERR_PTR() if the hardware cannot address the buffer this
- * way, or for lack of memory.
+ * What a mapping takes: the exporter's table, an entry of an IOMMU and an address of
+ * ours for each run, and the binding.
  */
-struct dma_buf_io_map *dma_buf_io_map_create(struct dma_buf_io_leaf *leaf,
-					     struct sg_table *sgt, u64 size)
+static unsigned long dma_buf_io_map_pages(struct sg_table *sgt)
 {
-	struct dma_buf_io_map *map;
-	void *layout = NULL;
-	int nr;
+	unsigned int entries = max(sgt->nents, sgt->orig_nents);
 
-	nr = dma_buf_io_map_fill(NULL, sgt, size, leaf->align_mask);
+	return 1 + DIV_ROUND_UP(entries * (sizeof(struct scatterlist) +
+					   sizeof(struct dma_buf_io_range)),
+				PAGE_SIZE);
+}
+
+/*
+ * Lay out @sgt, which maps the buffer for a device, as &dma_buf_io_binding.map.  The
+ * map does not own @sgt.  The reservation lock is held.  Returns a negative errno if
+ * the hardware cannot address the buffer this way, or for lack of memory.
+ */
+int dma_buf_io_map_create(struct dma_buf_io_binding *binding,
+			  struct sg_table *sgt)
+{
+	struct dma_buf_io_buffer *buffer = binding->buffer;
+	struct dma_buf_io_leaf *leaf = binding->leaf;
+	u64 size = buffer->dmabuf->size;
+	struct dma_buf_io_map *map;
+	unsigned long pages;
+	void *layout = NULL;
+	bool needs_sync;
+	int nr, ret;
+
+	nr = dma_buf_io_check_memory(binding, sgt, &needs_sync);
 	if (nr < 0)
-		return ERR_PTR(nr);
-	if (leaf->ops->create_layout)
+		return nr;
+	nr = dma_buf_io_map_fill(NULL, sgt, size, leaf->align_mask, needs_sync);
+	if (nr < 0)
+		return nr;
+	pages = dma_buf_io_map_pages(sgt);
+	ret = dma_buf_io_charge(buffer, pages);
+	if (ret) {
+		binding->why = "RLIMIT_MEMLOCK is too small for what that takes";
+		return ret;
+	}
+	if (leaf->ops->create_layout && !needs_sync)
 		layout = leaf->ops->create_layout(leaf, sgt, size, nr);
-	if (IS_ERR(layout))
-		return ERR_CAST(layout);
+	ret = PTR_ERR_OR_ZERO(layout);
+	if (ret)
+		goto uncharge;
 	if (layout)
 		nr = 0;
 
 	map = kvmalloc_flex(*map, ranges, nr + 1, GFP_KERNEL_ACCOUNT);
-	if (!map) {
-		if (layout)
-			leaf->ops->destroy_layout(leaf, layout);
-		return ERR_PTR(-ENOMEM);
-	}
+	ret = -ENOMEM;
+	if (!map)
+		goto destroy_layout;
+	map->binding = binding;
 	map->sgt = sgt;
 	map->layout = layout;
+	map->pages = pages;
+	map->needs_sync = needs_sync;
 	map->nr_ranges = nr;
 	if (nr)
-		dma_buf_io_map_fill(map->ranges, sgt, size, leaf->align_mask);
-	return map;
+		dma_buf_io_map_fill(map->ranges, sgt, size, leaf->align_mask,
+				    needs_sync);
+	binding->map = map;
+	return 0;
+
+destroy_layout:
+	if (layout)
+		leaf->ops->destroy_layout(leaf, layout);
+uncharge:
+	dma_buf_io_uncharge(buffer, pages);
+	return ret;
 }
 
-void dma_buf_io_map_free(struct dma_buf_io_leaf *leaf,
+/* The reservation lock is held. */
+void dma_buf_io_map_free(struct dma_buf_io_binding *binding,
 			 struct dma_buf_io_map *map)
 {
+	struct dma_buf_io_leaf *leaf = binding->leaf;
+
 	if (map->layout)
 		leaf->ops->destroy_layout(leaf, map->layout);
+	dma_buf_io_uncharge(binding->buffer, map->pages);
 	kvfree(map);
 }
 
@@ -99,7 +233,7 @@ void dma_buf_io_map_free(struct dma_buf_io_leaf *leaf,
  * @offset: the byte, less than the size of the dma-buf
  * @len: set to the number of bytes from there on that are contiguous
  *
- * Context: any, while the caller holds the binding, see dma_buf_io_get().
+ * Context: any, while the caller holds the mapping, see dma_buf_io_get().
  * Return: the DMA address of the byte.
  */
 dma_addr_t dma_buf_io_map_addr(const struct dma_buf_io_map *map, u64 offset,
@@ -121,3 +255,58 @@ dma_addr_t dma_buf_io_map_addr(const struct dma_buf_io_map *map, u64 offset,
 	return range->addr + (offset - range->offset);
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_map_addr);
+
+static void dma_buf_io_sync(const struct dma_buf_io_map *map, u64 offset,
+			    u64 len, enum dma_data_direction dir,
+			    void (*sync)(struct device *dev, dma_addr_t addr,
+					 size_t len,
+					 enum dma_data_direction dir))
+{
+	dma_addr_t addr;
+	u64 run;
+
+	for (; len; len -= run, offset += run) {
+		addr = dma_buf_io_map_addr(map, offset, &run);
+		run = min(run, len);
+		sync(map->binding->dev, addr, run, dir);
+	}
+}
+
+/**
+ * dma_buf_io_sync_for_device - let the device see what is in the dma-buf
+ * @map: mapping that needs it, see &dma_buf_io_map.needs_sync
+ * @offset: first byte of the command's data in the dma-buf
+ * @len: bytes
+ * @dir: %DMA_TO_DEVICE if the device only reads them; else %DMA_BIDIRECTIONAL,
+ *	so that what the device does not write is left as it is
+ *
+ * Before the hardware gets the command.
+ *
+ * Context: any.
+ */
+void dma_buf_io_sync_for_device(const struct dma_buf_io_map *map, u64 offset,
+				u64 len, enum dma_data_direction dir)
+{
+	dma_buf_io_sync(map, offset, len, dir, dma_sync_single_for_device);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_sync_for_device);
+
+/**
+ * dma_buf_io_sync_for_cpu - let others see what the device has written
+ * @map: mapping that needs it, see &dma_buf_io_map.needs_sync
+ * @offset: first byte of the command's data in the dma-buf
+ * @len: bytes
+ * @dir: %DMA_FROM_DEVICE
+ *
+ * After the hardware has ended a command that writes to the dma-buf.  Not after one
+ * that only reads it: the data may be somebody else's by then, and be
+ * overwritten with what it was.
+ *
+ * Context: any.
+ */
+void dma_buf_io_sync_for_cpu(const struct dma_buf_io_map *map, u64 offset,
+			     u64 len, enum dma_data_direction dir)
+{
+	dma_buf_io_sync(map, offset, len, dir, dma_sync_single_for_cpu);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_sync_for_cpu);

@@ -2,13 +2,14 @@
 /*
  * Run a command while a dma-buf is registered for some devices, all in one ring.
  *
- *	hold [-b KIND] [-f PCI-DEVICE] [-n TIMES] [-i] [-u] DEVICE... -- COMMAND...
+ *	hold [-b KIND] [-f PCI-DEVICE] [-v ERRNO] [-n TIMES] [-c | -i] [-u] DEVICE... -- COMMAND...
  *
  * -n: the same dma-buf TIMES for each device. -i: after the command, read from
  * each device through the dma-buf. -u: in the end, empty the slots one by one, and
  * run the command again, with EMPTIED in its environment. -f: mappings for this device
- * fail with EINVAL. Prints the errno name of what fails and exits with 1; otherwise
- * exits as the command did.
+ * fail with EINVAL. -v: mappings for the CPU fail with this number. -c: close the
+ * devices, they stay registered. Prints the errno name of what fails and exits with 1;
+ * otherwise exits as the command did.
  */
 #include "dbio.h"
 #include <sys/wait.h>
@@ -30,32 +31,35 @@ static int run(char **command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-static int fail_maps(int dmabuf, const char *device)
+static int fail(int dmabuf, unsigned int calls, int error, const char *device)
 {
 	int fd = open(DMABUF_TEST_DEVICE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	return dbio_test_op(fd, dmabuf, DMABUF_TEST_FAIL_MAPS,
-			    DMABUF_TEST_FAIL(1u << 20, EINVAL), device, NULL);
+	return dbio_test_fail(fd, dmabuf, calls, DMABUF_TEST_FOR_EVER, error, device);
 }
 
 int main(int argc, char **argv)
 {
 	unsigned int times = 1, slot = 0, i;
 	const char *kind = "udmabuf", *fails = NULL;
-	int opt, ret, status, first, fds[64];
-	bool io = false, empty = false;
+	int opt, ret, status, first, vmap_error = 0, fds[64];
+	bool io = false, empty = false, closed = false;
 	struct io_uring ring;
 	struct dbio_buf buf;
 
-	while ((opt = getopt(argc, argv, "+b:f:n:iu")) != -1) {
+	while ((opt = getopt(argc, argv, "+b:f:v:n:ciu")) != -1) {
 		if (opt == 'b')
 			kind = optarg;
 		else if (opt == 'f')
 			fails = optarg;
+		else if (opt == 'v')
+			vmap_error = atoi(optarg);
 		else if (opt == 'n')
 			times = atoi(optarg);
+		else if (opt == 'c')
+			closed = true;
 		else if (opt == 'i')
 			io = true;
 		else if (opt == 'u')
@@ -67,7 +71,9 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = dbio_ring(&ring, 8, 0, 256);
 	if (!ret && fails)
-		ret = fail_maps(buf.fd, fails);
+		ret = fail(buf.fd, DMABUF_TEST_CALL_MAP, EINVAL, fails);
+	if (!ret && vmap_error)
+		ret = fail(buf.fd, DMABUF_TEST_CALL_VMAP, vmap_error, NULL);
 	first = optind;
 	for (; optind < argc && strcmp(argv[optind], "--"); optind++) {
 		int fd = open(argv[optind], O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -75,6 +81,8 @@ int main(int argc, char **argv)
 		fds[optind - first] = fd;
 		for (i = 0; !ret && i < times; i++)
 			ret = fd < 0 ? -errno : dbio_register(&ring, slot++, buf.fd, fd);
+		if (closed)
+			close(fd);
 	}
 	if (ret) {
 		puts(strerrorname_np(-ret));

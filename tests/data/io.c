@@ -3,9 +3,10 @@
  * One request, of a pattern that a SEED makes; a read is compared with it.
  * Prints "ok", the name of an errno, "short", or what differs.
  *
- *	io [-b KIND | -p] write|read DEVICE BYTE LENGTH SEED
+ *	io [-b KIND | -p] [-r] write|read DEVICE BYTE LENGTH SEED
  *
- * -b: kind of buffer, see dbio.h (udmabuf). -p: by pread or pwrite.
+ * -b: kind of buffer, see dbio.h (udmabuf). -p: by pread or pwrite. -r: the buffer is
+ * filled after it has been registered.
  */
 #include "dbio.h"
 
@@ -25,18 +26,20 @@ int main(int argc, char **argv)
 	const char *kind = "udmabuf";
 	struct io_uring ring;
 	struct dbio_buf buf;
-	bool write, plain = false;
+	bool write, plain = false, first = false;
 	uint8_t *wanted;
 	uint64_t pos;
 	size_t len;
 	long diff;
 	int fd, opt, ret;
 
-	while ((opt = getopt(argc, argv, "b:p")) != -1) {
+	while ((opt = getopt(argc, argv, "b:pr")) != -1) {
 		if (opt == 'b')
 			kind = optarg;
 		else if (opt == 'p')
 			plain = true;
+		else if (opt == 'r')
+			first = true;
 		else
 			return 2;
 	}
@@ -56,6 +59,10 @@ int main(int argc, char **argv)
 	ret = dbio_buf_create(&buf, plain ? "memory" : kind, (len + 4095) & ~4095ul);
 	if (ret)
 		return say(ret, len);
+	if (first && !plain)
+		ret = dbio_ring(&ring, 4, 0, 1) ?: dbio_register_buf(&ring, 0, &buf, fd);
+	if (ret)
+		return say(ret, len);
 	if (write)
 		memcpy(buf.map, wanted, len);
 	else
@@ -66,7 +73,8 @@ int main(int argc, char **argv)
 			      dbio_pread(fd, buf.map, len, pos);
 		ret = ret ?: (int)len;
 	} else {
-		ret = dbio_ring(&ring, 4, 0, 1) ?: dbio_register_buf(&ring, 0, &buf, fd);
+		if (!first)
+			ret = dbio_ring(&ring, 4, 0, 1) ?: dbio_register_buf(&ring, 0, &buf, fd);
 		if (!ret)
 			ret = dbio_io(&ring, write, fd, buf.base, len, pos, 0, false);
 	}

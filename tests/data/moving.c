@@ -114,25 +114,13 @@ static void *hold(void *arg)
 	return NULL;
 }
 
-/* <debugfs>/sync/sw_sync has no header for user-space */
-struct sw_sync_fence {
-	uint32_t value;
-	char name[32];
-	int32_t fence;
-};
-
-#define SW_SYNC_CREATE_FENCE	_IOWR('W', 0, struct sw_sync_fence)
-#define SW_SYNC_INC		_IOW('W', 1, uint32_t)
-
 static int timeline;
 
 static void *move_ends_later(void *arg)
 {
-	uint32_t inc = 1;
-
 	(void)arg;
 	sleep(1);
-	if (ioctl(timeline, SW_SYNC_INC, &inc))
+	if (dbio_fence_signal(timeline))
 		failed_ops++;
 	return NULL;
 }
@@ -148,23 +136,21 @@ static double now(void)
 /* the exporter copies for a second: wait for it, and no longer */
 static void slow_move(const char *text, int (*act)(void))
 {
-	struct sw_sync_fence fence = { .value = 1 };
+	int ret, fence = dbio_fence(&timeline);
 	pthread_t thread;
 	double start;
-	int ret;
 
-	timeline = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
-	if (timeline < 0 || ioctl(timeline, SW_SYNC_CREATE_FENCE, &fence))
-		ksft_exit_fail_msg("sw_sync: %s\n", strerror(errno));
+	if (fence < 0)
+		ksft_exit_fail_msg("sw_sync: %s\n", strerror(-fence));
 	op(DMABUF_TEST_MOVE, 0);
-	op(DMABUF_TEST_FENCE, fence.fence);
+	op(DMABUF_TEST_FENCE, fence);
 	start = now();
 	pthread_create(&thread, NULL, move_ends_later, NULL);
 	ret = act();
 	if (!ret && now() - start < 0.9)
 		ret = -ETIME;
 	pthread_join(thread, NULL);
-	close(fence.fence);
+	close(fence);
 	close(timeline);
 	ksft_test_result(!ret, "%s (%s)\n", text, strerror(-ret));
 }
@@ -194,15 +180,6 @@ static int register_meanwhile(void)
 static int both_again(void)
 {
 	return both(1006);
-}
-
-static void timeout_ms(const char *ms)
-{
-	int fd = open("/sys/module/dma_buf_io/parameters/park_timeout_ms", O_WRONLY);
-
-	if (fd < 0 || write(fd, ms, strlen(ms)) < 0)
-		ksft_exit_fail_msg("park_timeout_ms: %s\n", strerror(errno));
-	close(fd);
 }
 
 int main(int argc, char **argv)
@@ -263,14 +240,14 @@ int main(int argc, char **argv)
 	ksft_test_result(ret == -ESTALE, "maps fail with EINVAL: %s\n", strerror(-ret));
 	op(DMABUF_TEST_FAIL_MAPS, DMABUF_TEST_FAIL(0, EINVAL));
 
-	timeout_ms("500");
+	dbio_park_timeout(500);
 	op(DMABUF_TEST_REVOKE, 0);
 	ret = all(false);
 	ksft_test_result(ret == -ESTALE, "revoked: %s\n", strerror(-ret));
 	op(DMABUF_TEST_UNREVOKE, 0);
 	ret = both(1005);
 	ksft_test_result(!ret, "and back (%s)\n", strerror(-ret));
-	timeout_ms("8000");
+	dbio_park_timeout(8000);
 	ksft_test_result(!failed_ops, "the exporter did as it was told\n");
 	ksft_finished();
 }

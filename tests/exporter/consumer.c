@@ -57,20 +57,17 @@ static ssize_t dmabuf_test_io(struct dma_buf_io_ctx *ctx, struct file *file,
 	return ret;
 }
 
-/* the iterator trusts its user with the range and the direction */
-static int dmabuf_test_check(const struct dma_buf_io_ctx *ctx,
+/* the iterator trusts its user with the range */
+static int dmabuf_test_check(const struct dma_buf *dmabuf,
 			     const struct dmabuf_test_run *run)
 {
-	bool write = run->flags & DMABUF_TEST_RUN_WRITE;
 	u64 end;
 
 	if (check_add_overflow(run->offset, run->len, &end) ||
-	    end > ctx->dmabuf->size)
+	    end > dmabuf->size)
 		return -EFAULT;
 	if (run->len > MAX_RW_COUNT)
 		return -EINVAL;
-	if (ctx->dir == (write ? DMA_FROM_DEVICE : DMA_TO_DEVICE))
-		return -EACCES;
 	return 0;
 }
 
@@ -78,10 +75,9 @@ static ssize_t dmabuf_test_run_registered(struct dma_buf_io_ctx *ctx,
 					  struct file *file,
 					  const struct dmabuf_test_run *run)
 {
-	ssize_t ret;
+	ssize_t ret = 0;
 	u32 i;
 
-	ret = dmabuf_test_check(ctx, run);
 	for (i = 0; ret >= 0 && i < run->count; i++) {
 		if (signal_pending(current))
 			return -EINTR;
@@ -121,6 +117,11 @@ long dmabuf_test_run(struct dmabuf_test_run __user *arg)
 		ret = -EBADF;
 		goto put_dmabuf;
 	}
+	ret = dmabuf_test_check(dmabuf, &run);
+	if (!ret && !file->f_op->dma_buf_register)
+		ret = -EOPNOTSUPP;
+	if (ret)
+		goto put_file;
 	ctx = dma_buf_io_register(file, dmabuf);
 	if (IS_ERR(ctx)) {
 		ret = PTR_ERR(ctx);

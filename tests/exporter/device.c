@@ -48,6 +48,18 @@ static long dmabuf_test_create(struct dmabuf_test_create __user *arg)
 	return 0;
 }
 
+static bool dmabuf_test_takes_device(u32 op)
+{
+	switch (op) {
+	case DMABUF_TEST_FAIL_MAPS:
+	case DMABUF_TEST_FAIL_CALLS:
+	case DMABUF_TEST_REACHES:
+	case DMABUF_TEST_INVALIDATE_ONE:
+		return true;
+	}
+	return false;
+}
+
 static long dmabuf_test_op(struct dmabuf_test_op __user *arg)
 {
 	struct dmabuf_test_op op;
@@ -57,7 +69,8 @@ static long dmabuf_test_op(struct dmabuf_test_op __user *arg)
 	if (copy_from_user(&op, arg, sizeof(op)))
 		return -EFAULT;
 	if (strnlen(op.device, sizeof(op.device)) == sizeof(op.device) ||
-	    (*op.device && op.op != DMABUF_TEST_FAIL_MAPS))
+	    (*op.device && !dmabuf_test_takes_device(op.op)) ||
+	    (op.calls && op.op != DMABUF_TEST_FAIL_CALLS) || op.pad)
 		return -EINVAL;
 	dmabuf = dmabuf_test_get(op.dmabuf_fd);
 	if (IS_ERR(dmabuf))

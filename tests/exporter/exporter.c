@@ -6,62 +6,22 @@
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/dma-buf.h>
-#include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/iosys-map.h>
-#include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
-#include <linux/sync_file.h>
 #include <linux/vmalloc.h>
 
-#include "exporter.h"
+#include "buffer.h"
 
-/**
- * struct dmabuf_test_buf - the memory behind a dma-buf
- * @pages: what it is made of now
- * @nr_pages: how many
- * @flags: DMABUF_TEST_*
- * @fail_maps: the number of mappings yet to be failed
- * @fail_error: how, a negative errno
- * @fail_device: whose, empty if everybody's
- * @delay_maps: the number of mappings yet to be delayed
- * @delay_ms: by how much
- * @revoked: no mappings until further notice
- * @maps: mappings made so far
- * @moves: moves made so far
- * @worst_wait: the longest wait for importers, in ns
- * @area: where the kernel may see it, if it may
- * @accesses: of the CPU, begun and not ended: only then is something in @area
- *
- * All but @nr_pages and @flags is protected by the reservation lock.
- * &dma_buf_attachment.priv is the table of the attachment's one mapping, if it
- * has one; of %DMABUF_TEST_PAGELESS buffers importers get another.
- */
-struct dmabuf_test_buf {
-	struct page	**pages;
-	unsigned long	nr_pages;
-	u32		flags;
-	u32		fail_maps;
-	int		fail_error;
-	char		fail_device[DMABUF_TEST_NAME_LEN];
-	u32		delay_maps;
-	u32		delay_ms;
-	bool		revoked;
-	u64		maps;
-	u64		moves;
-	u64		worst_wait;
-	struct vm_struct *area;
-	unsigned int	accesses;
-};
-
-static void dmabuf_test_free_pages(struct page **pages, unsigned long nr)
+void dmabuf_test_free_pages(struct page **pages, unsigned long nr)
 {
 	unsigned long i;
 
@@ -102,7 +62,7 @@ static bool dmabuf_test_alloc_scattered(struct page **pages, unsigned long nr)
 	return true;
 }
 
-static struct page **dmabuf_test_alloc_pages(unsigned long nr, u32 flags)
+struct page **dmabuf_test_alloc_pages(unsigned long nr, u32 flags)
 {
 	const unsigned long max = MAX_ORDER_NR_PAGES;
 	struct page **pages = kvzalloc_objs(*pages, nr);
@@ -124,15 +84,74 @@ static struct page **dmabuf_test_alloc_pages(unsigned long nr, u32 flags)
 
 /* dma_buf_ops */
 
-static bool dmabuf_test_map_fails(struct dmabuf_test_buf *buf,
-				  struct device *dev)
+/* what the @call of @dev, if it is one's, is to return */
+static int dmabuf_test_fails(struct dma_buf *dmabuf, u32 call,
+			     struct device *dev)
 {
-	if (!buf->fail_maps)
-		return false;
-	if (*buf->fail_device && strcmp(buf->fail_device, dev_name(dev)))
-		return false;
-	buf->fail_maps--;
-	return true;
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	struct dmabuf_test_failure *fail = &buf->fail[ilog2(call)];
+
+	guard(spinlock)(&buf->fail_lock);
+	if (!fail->nr)
+		return 0;
+	if (*fail->device && (!dev || strcmp(fail->device, dev_name(dev))))
+		return 0;
+	if (fail->nr != DMABUF_TEST_FOR_EVER)
+		fail->nr--;
+	return fail->error;
+}
+
+static bool dmabuf_test_reaches(struct dmabuf_test_buf *buf,
+				struct device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->nr_reach; i++)
+		if (!strcmp(buf->reach[i], dev_name(dev)))
+			return true;
+	return false;
+}
+
+static int dmabuf_test_attach(struct dma_buf *dmabuf,
+			      struct dma_buf_attachment *attach)
+{
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+
+	/* places are given before anybody attaches */
+	if (buf->nr_reach && !dmabuf_test_reaches(buf, attach->dev))
+		attach->peer2peer = false;
+	return dmabuf_test_fails(dmabuf, DMABUF_TEST_CALL_ATTACH, attach->dev);
+}
+
+/* The buffer changes places to where @attach can reach it, or wants it to be. */
+static int dmabuf_test_go_to(struct dma_buf_attachment *attach)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+	struct dmabuf_test_buf *buf = dmabuf->priv;
+	unsigned int place;
+	struct page **pages;
+	u64 wait;
+	int ret;
+
+	if (!buf->nr_reach)
+		return 0;
+	place = attach->peer2peer && dmabuf_test_reaches(buf, attach->dev);
+	if (place == buf->place)
+		return 0;
+	/* the CPU has it pinned */
+	if (dmabuf->vmapping_counter)
+		return -EBUSY;
+	pages = dmabuf_test_alloc_pages(buf->nr_pages, buf->flags);
+	if (!pages)
+		return -ENOMEM;
+	ret = dmabuf_test_invalidate(dmabuf, &wait);
+	if (!ret) {
+		dmabuf_test_copy(dmabuf, &pages);
+		buf->place = place;
+		buf->places++;
+	}
+	dmabuf_test_free_pages(pages, buf->nr_pages);
+	return ret;
 }
 
 /* a table of what the device sees of @sgt, or NULL */
@@ -163,6 +182,7 @@ static struct sg_table *dmabuf_test_map(struct dma_buf_attachment *attach,
 {
 	struct dmabuf_test_buf *buf = attach->dmabuf->priv;
 	struct sg_table *sgt, *bare;
+	u64 wait;
 	int ret;
 
 	if (buf->delay_maps) {
@@ -171,11 +191,22 @@ static struct sg_table *dmabuf_test_map(struct dma_buf_attachment *attach,
 	}
 	if (buf->revoked)
 		return ERR_PTR(-ENODEV);
-	if (dmabuf_test_map_fails(buf, attach->dev))
-		return ERR_PTR(buf->fail_error);
+	ret = dmabuf_test_fails(attach->dmabuf, DMABUF_TEST_CALL_MAP,
+				attach->dev);
+	if (ret)
+		return ERR_PTR(ret);
 	/* as with exporters that keep the table in the attachment */
 	if (WARN_ON_ONCE(attach->priv))
 		return ERR_PTR(-EBUSY);
+	if (buf->invalidate_maps) {
+		buf->invalidate_maps--;
+		ret = dmabuf_test_invalidate(attach->dmabuf, &wait);
+		if (ret)
+			return ERR_PTR(ret);
+	}
+	ret = dmabuf_test_go_to(attach);
+	if (ret)
+		return ERR_PTR(ret);
 
 	sgt = kzalloc_obj(*sgt);
 	if (!sgt)
@@ -263,6 +294,9 @@ static int dmabuf_test_begin_cpu_access(struct dma_buf *dmabuf,
 	struct dma_buf_attachment *attach;
 	int ret;
 
+	ret = dmabuf_test_fails(dmabuf, DMABUF_TEST_CALL_BEGIN, NULL);
+	if (ret)
+		return ret;
 	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
 	if (ret)
 		return ret;
@@ -337,6 +371,9 @@ static int dmabuf_test_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	struct dmabuf_test_buf *buf = dmabuf->priv;
 	int ret;
 
+	ret = dmabuf_test_fails(dmabuf, DMABUF_TEST_CALL_VMAP, NULL);
+	if (ret)
+		return ret;
 	buf->area = get_vm_area(buf->nr_pages * PAGE_SIZE, VM_SPARSE);
 	if (!buf->area)
 		return -ENOMEM;
@@ -363,6 +400,7 @@ static void dmabuf_test_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 
 static const struct dma_buf_ops dmabuf_test_ops = {
+	.attach			= dmabuf_test_attach,
 	.map_dma_buf		= dmabuf_test_map,
 	.unmap_dma_buf		= dmabuf_test_unmap,
 	.release		= dmabuf_test_release,
@@ -374,6 +412,7 @@ static const struct dma_buf_ops dmabuf_test_ops = {
 };
 
 static const struct dma_buf_ops dmabuf_test_no_vmap_ops = {
+	.attach			= dmabuf_test_attach,
 	.map_dma_buf		= dmabuf_test_map,
 	.unmap_dma_buf		= dmabuf_test_unmap,
 	.release		= dmabuf_test_release,
@@ -381,161 +420,6 @@ static const struct dma_buf_ops dmabuf_test_no_vmap_ops = {
 	.end_cpu_access		= dmabuf_test_end_cpu_access,
 	.mmap			= dmabuf_test_mmap,
 };
-
-/* operations */
-
-static unsigned int dmabuf_test_mappings(struct dma_buf *dmabuf)
-{
-	struct dma_buf_attachment *attach;
-	unsigned int nr = 0;
-
-	list_for_each_entry(attach, &dmabuf->attachments, node)
-		nr += !!attach->priv;
-	return nr;
-}
-
-/*
- * Make the importers let go, and measure how long they take.  Those who have
- * been told and hold on to a mapping are broken; those who cannot be told are
- * only in the way.
- */
-static int dmabuf_test_invalidate(struct dma_buf *dmabuf, u64 *wait)
-{
-	struct dmabuf_test_buf *buf = dmabuf->priv;
-	struct dma_buf_attachment *attach;
-	ktime_t start = ktime_get();
-	long left;
-
-	dma_buf_invalidate_mappings(dmabuf);
-	left = dma_resv_wait_timeout(dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
-				     false, MAX_SCHEDULE_TIMEOUT);
-	*wait = ktime_to_ns(ktime_sub(ktime_get(), start));
-	buf->worst_wait = max(buf->worst_wait, *wait);
-	if (left < 0)
-		return left;
-
-	list_for_each_entry(attach, &dmabuf->attachments, node)
-		WARN_ON_ONCE(attach->priv && attach->importer_ops &&
-			     attach->importer_ops->invalidate_mappings);
-	return dmabuf_test_mappings(dmabuf) ? -EBUSY : 0;
-}
-
-static int dmabuf_test_move(struct dma_buf *dmabuf, u64 *wait)
-{
-	struct dmabuf_test_buf *buf = dmabuf->priv;
-	struct page **pages;
-	unsigned long i;
-	int ret;
-
-	pages = dmabuf_test_alloc_pages(buf->nr_pages, buf->flags);
-	if (!pages)
-		return -ENOMEM;
-
-	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
-	if (ret)
-		goto free;
-	ret = dmabuf->vmapping_counter ? -EBUSY :
-					 dmabuf_test_invalidate(dmabuf, wait);
-	if (ret)
-		goto unlock;
-
-	/* the CPU must not write any more, either */
-	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
-	for (i = 0; i < buf->nr_pages; i++) {
-		copy_highpage(pages[i], buf->pages[i]);
-		/* who still reads here shall notice */
-		memset(page_address(buf->pages[i]), DMABUF_TEST_POISON,
-		       PAGE_SIZE);
-	}
-	swap(buf->pages, pages);
-	buf->moves++;
-unlock:
-	dma_resv_unlock(dmabuf->resv);
-free:
-	dmabuf_test_free_pages(pages, buf->nr_pages);
-	return ret;
-}
-
-static int dmabuf_test_add_fence(struct dma_buf *dmabuf, int fd)
-{
-	struct dma_fence *fence = sync_file_get_fence(fd);
-	int ret;
-
-	if (!fence)
-		return -EINVAL;
-	ret = dma_resv_reserve_fences(dmabuf->resv, 1);
-	if (!ret)
-		dma_resv_add_fence(dmabuf->resv, fence, DMA_RESV_USAGE_KERNEL);
-	dma_fence_put(fence);
-	return ret;
-}
-
-int dmabuf_test_do_op(struct dma_buf *dmabuf, struct dmabuf_test_op *op)
-{
-	struct dmabuf_test_buf *buf = dmabuf->priv;
-	int ret;
-
-	op->result = 0;
-	if (op->op == DMABUF_TEST_MOVE)
-		return dmabuf_test_move(dmabuf, &op->result);
-
-	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
-	if (ret)
-		return ret;
-	switch (op->op) {
-	case DMABUF_TEST_REVOKE:
-		buf->revoked = true;
-		ret = dmabuf_test_invalidate(dmabuf, &op->result);
-		break;
-	case DMABUF_TEST_UNREVOKE:
-		buf->revoked = false;
-		break;
-	case DMABUF_TEST_FAIL_MAPS:
-		ret = -EINVAL;
-		if (!lower_32_bits(op->arg) ||
-		    lower_32_bits(op->arg) > MAX_ERRNO)
-			break;
-		buf->fail_error = -lower_32_bits(op->arg);
-		buf->fail_maps = upper_32_bits(op->arg);
-		strscpy(buf->fail_device, op->device);
-		ret = 0;
-		break;
-	case DMABUF_TEST_DELAY_MAPS:
-		buf->delay_ms = lower_32_bits(op->arg);
-		buf->delay_maps = upper_32_bits(op->arg);
-		break;
-	case DMABUF_TEST_HOLD:
-		if (schedule_timeout_interruptible(msecs_to_jiffies(op->arg)))
-			ret = -EINTR;
-		break;
-	case DMABUF_TEST_FENCE:
-		ret = dmabuf_test_add_fence(dmabuf, op->arg);
-		break;
-	default:
-		ret = -EINVAL;
-	}
-	dma_resv_unlock(dmabuf->resv);
-	return ret;
-}
-
-int dmabuf_test_do_stats(struct dma_buf *dmabuf,
-			 struct dmabuf_test_stats *stats)
-{
-	struct dmabuf_test_buf *buf = dmabuf->priv;
-	int ret;
-
-	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
-	if (ret)
-		return ret;
-	stats->attachments = list_count_nodes(&dmabuf->attachments);
-	stats->mappings = dmabuf_test_mappings(dmabuf);
-	stats->to_come = buf->fail_maps + buf->delay_maps;
-	stats->maps = buf->maps;
-	stats->moves = buf->moves;
-	stats->worst_wait_ns = buf->worst_wait;
-	dma_resv_unlock(dmabuf->resv);
-	return 0;
-}
 
 struct dma_buf *dmabuf_test_export(struct dmabuf_test_create *create)
 {
@@ -548,6 +432,7 @@ struct dma_buf *dmabuf_test_export(struct dmabuf_test_create *create)
 		return ERR_PTR(-ENOMEM);
 	buf->nr_pages = create->size >> PAGE_SHIFT;
 	buf->flags = create->flags;
+	spin_lock_init(&buf->fail_lock);
 	buf->pages = dmabuf_test_alloc_pages(buf->nr_pages, buf->flags);
 	if (!buf->pages) {
 		kfree(buf);

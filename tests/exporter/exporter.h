@@ -55,6 +55,17 @@ struct dmabuf_test_create {
  * @DMABUF_TEST_HOLD: hold the reservation lock for arg milliseconds
  * @DMABUF_TEST_FENCE: the contents are on their way until the fence of the
  *	sync_file arg signals
+ * @DMABUF_TEST_FENCE_WRITE: somebody writes to the buffer until then
+ * @DMABUF_TEST_FAIL_CALLS: fail the next of each of &dmabuf_test_op.calls, arg as
+ *	of @DMABUF_TEST_FAIL_MAPS; attaching and mapping may be for one device
+ * @DMABUF_TEST_REACHES: the buffer has two places, and &dmabuf_test_op.device
+ *	reaches both; before anybody attaches.  A mapping for such a device that
+ *	was attached for peer-to-peer, and is still, takes the buffer to place 1,
+ *	every other mapping to place 0, and all importers are told
+ * @DMABUF_TEST_INVALIDATE_MAPS: each of the next arg mappings tells all importers
+ *	to let go first
+ * @DMABUF_TEST_INVALIDATE_ONE: tell the importer of &dmabuf_test_op.device alone;
+ *	result as of a move.  -ENOENT if there is none
  */
 enum dmabuf_test_op_code {
 	DMABUF_TEST_MOVE,
@@ -64,9 +75,23 @@ enum dmabuf_test_op_code {
 	DMABUF_TEST_DELAY_MAPS,
 	DMABUF_TEST_HOLD,
 	DMABUF_TEST_FENCE,
+	DMABUF_TEST_FENCE_WRITE,
+	DMABUF_TEST_FAIL_CALLS,
+	DMABUF_TEST_REACHES,
+	DMABUF_TEST_INVALIDATE_MAPS,
+	DMABUF_TEST_INVALIDATE_ONE,
 };
 
-/* arg of DMABUF_TEST_FAIL_MAPS: @nr mappings, a positive errno */
+/* &dmabuf_test_op.calls */
+#define DMABUF_TEST_CALL_MAP	0x1
+#define DMABUF_TEST_CALL_ATTACH	0x2
+#define DMABUF_TEST_CALL_VMAP	0x4
+#define DMABUF_TEST_CALL_BEGIN	0x8	/* begin_cpu_access */
+
+/* instead of a number of calls to fail */
+#define DMABUF_TEST_FOR_EVER	0xffffffffu
+
+/* arg of DMABUF_TEST_FAIL_MAPS and _CALLS: @nr of them, a positive errno to 4095 */
 #define DMABUF_TEST_FAIL(nr, error)	((__u64)(nr) << 32 | (error))
 /* arg of DMABUF_TEST_DELAY_MAPS: @nr mappings, by @ms milliseconds each */
 #define DMABUF_TEST_DELAY(nr, ms)	((__u64)(nr) << 32 | (ms))
@@ -82,6 +107,8 @@ enum dmabuf_test_op_code {
  * @result: out
  * @device: name of the device that is meant, as in /sys/bus/pci/devices; empty:
  *	every device
+ * @calls: DMABUF_TEST_CALL_*, of DMABUF_TEST_FAIL_CALLS, else 0
+ * @pad: 0
  */
 struct dmabuf_test_op {
 	__s32	dmabuf_fd;
@@ -89,6 +116,8 @@ struct dmabuf_test_op {
 	__u64	arg;
 	__u64	result;
 	char	device[DMABUF_TEST_NAME_LEN];
+	__u32	calls;
+	__u32	pad;
 };
 
 /**
@@ -96,9 +125,10 @@ struct dmabuf_test_op {
  * @dmabuf_fd: a dma-buf of this device
  * @attachments: out: devices that are attached now
  * @mappings: out: how many of them have it mapped
- * @to_come: out: mappings that are yet to be failed or delayed
+ * @to_come: out: calls that are yet to be failed, delayed or to invalidate
  * @maps: out: mappings made so far
  * @moves: out: moves made so far
+ * @places: out: changes of place, see DMABUF_TEST_REACHES
  * @worst_wait_ns: out: the longest that importers took to let go
  */
 struct dmabuf_test_stats {
@@ -108,6 +138,7 @@ struct dmabuf_test_stats {
 	__u32	to_come;
 	__u64	maps;
 	__u64	moves;
+	__u64	places;
 	__u64	worst_wait_ns;
 };
 

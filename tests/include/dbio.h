@@ -144,6 +144,83 @@ static inline int dbio_test_op(int test_dev, int dmabuf, unsigned int code, uint
 	return ret;
 }
 
+/* fail the next @nr of each of @calls, see DMABUF_TEST_FAIL_CALLS; @nr 0: none any more */
+static inline int dbio_test_fail(int test_dev, int dmabuf, unsigned int calls, unsigned int nr,
+				 int error, const char *device)
+{
+	struct dmabuf_test_op op = {
+		.dmabuf_fd = dmabuf,
+		.op = DMABUF_TEST_FAIL_CALLS,
+		.arg = DMABUF_TEST_FAIL(nr, error ?: 1),
+		.calls = calls,
+	};
+
+	if (device)
+		snprintf(op.device, sizeof(op.device), "%s", device);
+	return ioctl(test_dev, DMABUF_TEST_OP, &op) ? -errno : 0;
+}
+
+static inline int dbio_test_stats(int test_dev, int dmabuf, struct dmabuf_test_stats *stats)
+{
+	*stats = (struct dmabuf_test_stats){ .dmabuf_fd = dmabuf };
+	return ioctl(test_dev, DMABUF_TEST_STATS, stats) ? -errno : 0;
+}
+
+/* until nobody is attached any more: 0, or -ETIMEDOUT after @ms */
+static inline int dbio_test_detached(int test_dev, int dmabuf, unsigned int ms)
+{
+	struct dmabuf_test_stats stats;
+	int ret;
+
+	for (;; ms -= 10) {
+		ret = dbio_test_stats(test_dev, dmabuf, &stats);
+		if (ret || !stats.attachments)
+			return ret;
+		if (ms < 10)
+			return -ETIMEDOUT;
+		usleep(10000);
+	}
+}
+
+/* <debugfs>/sync/sw_sync has no header for user space */
+struct dbio_sw_sync_fence {
+	uint32_t value;
+	char name[32];
+	int32_t fence;
+};
+
+#define DBIO_SW_SYNC_CREATE_FENCE	_IOWR('W', 0, struct dbio_sw_sync_fence)
+#define DBIO_SW_SYNC_INC		_IOW('W', 1, uint32_t)
+
+/* a fence that has not signalled, and the @timeline that lets it */
+static inline int dbio_fence(int *timeline)
+{
+	struct dbio_sw_sync_fence fence = { .value = 1 };
+
+	*timeline = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+	if (*timeline < 0 || ioctl(*timeline, DBIO_SW_SYNC_CREATE_FENCE, &fence))
+		return -errno;
+	return fence.fence;
+}
+
+static inline int dbio_fence_signal(int timeline)
+{
+	uint32_t inc = 1;
+
+	return ioctl(timeline, DBIO_SW_SYNC_INC, &inc) ? -errno : 0;
+}
+
+/* how long I/O waits for an exporter */
+static inline int dbio_park_timeout(unsigned int ms)
+{
+	int fd = open("/sys/module/dma_buf_io/parameters/park_timeout_ms", O_WRONLY | O_CLOEXEC);
+	int ret = fd < 0 || dprintf(fd, "%u", ms) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 static inline uint64_t dbio_now_ns(void)
 {
 	struct timespec ts;
@@ -153,8 +230,9 @@ static inline uint64_t dbio_now_ns(void)
 }
 
 /*
- * "udmabuf", "udmabuf-scattered", "udmabuf-huge", "heap:NAME", "test", "no-vmap" (one that the kernel
- * cannot map for the CPU), "pageless" (importers see no pages), or "memory" for an ordinary buffer
+ * "udmabuf", "udmabuf-scattered", "udmabuf-huge", "heap:NAME", "test", "contiguous" (as few runs of
+ * memory as possible), "no-vmap" (one that the kernel cannot map for the CPU), "pageless" (importers
+ * see no pages), or "memory" for an ordinary buffer
  */
 static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t size)
 {
@@ -176,6 +254,8 @@ static inline int dbio_buf_create(struct dbio_buf *buf, const char *kind, size_t
 		ret = dbio_heap(buf, kind + 5, size, O_RDWR);
 	else if (!strcmp(kind, "test"))
 		ret = dbio_test(buf, size, 0);
+	else if (!strcmp(kind, "contiguous"))
+		ret = dbio_test(buf, size, DMABUF_TEST_CONTIGUOUS);
 	else if (!strcmp(kind, "no-vmap"))
 		ret = dbio_test(buf, size, DMABUF_TEST_NO_VMAP);
 	else if (!strcmp(kind, "pageless"))

@@ -106,7 +106,7 @@ static void change_slots(struct thread *t)
 			desc[i].dmabuf_fd = one_in(t, 16) ? any_fd(t) : bufs[rnd(t, KINDS)].fd;
 			desc[i].target_fd = one_in(t, 16) ? any_fd(t) :
 							    devices[rnd(t, nr_devices)];
-			if (one_in(t, 8))
+			if (one_in(t, 32))
 				desc[i].size = one_in(t, 2) ? SIZE : rnd(t, 1ull << 40);
 		}
 		if (one_in(t, 32))	/* any byte may be wrong */

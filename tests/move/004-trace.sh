@@ -10,6 +10,7 @@ T=/sys/kernel/tracing
 dev=$(basename "$(readlink -f "/sys/block/$(disk /dev/member/1)/device/device")")
 
 echo 1 >$T/events/dma_buf_io/enable
+echo 1 >$T/events/blk_dmabuf/enable
 echo 2000 >/sys/module/dma_buf_io/parameters/park_timeout_ms
 linear vol /dev/member/0 /dev/member/1
 {
@@ -27,13 +28,14 @@ linear vol /dev/member/0 /dev/member/1
 	done
 } | /tests-bin/matrix/stream -p $(($(sectors /dev/member/0) * 512 - 2097152)) /dev/mapper/vol >/tmp/out
 echo 0 >$T/events/dma_buf_io/enable
+echo 0 >$T/events/blk_dmabuf/enable
 cp $T/trace /tmp/trace
 check "requests failed in the end" grep -q 'errno=ESTALE' /tmp/out
 
 # told NAME PATTERN
 told()
 {
-	check "$1" grep -qE "dma_buf_io_$1: dmabuf=[0-9]+ $2\$" /tmp/trace
+	check "$1" grep -qE "(dma_buf_io|blk_dmabuf)_$1: dmabuf=[0-9]+ $2\$" /tmp/trace
 }
 
 told bind "dev=$dev ret=0"
@@ -45,7 +47,7 @@ told give_up "dev=[0-9]+,[0-9]+ sector=[0-9]+ \+ [0-9]+"
 same "all of it about one dma-buf" "$(grep -o 'dmabuf=[0-9]*' /tmp/trace | sort -u | grep -c .)" 1
 # in the order of what happened
 same "what has been given up was taken away before" \
-	"$(grep -m1 -o 'dma_buf_io_invalidate\|dma_buf_io_give_up' /tmp/trace)" dma_buf_io_invalidate
+	"$(grep -m1 -o 'dma_buf_io_invalidate\|blk_dmabuf_give_up' /tmp/trace)" dma_buf_io_invalidate
 dmsetup remove vol
 same "nothing attached afterwards" "$(wait_detached)" 0
 done_testing

@@ -52,4 +52,34 @@ verdict 1 '1 passed, 1 failed' status
 verdict 0 '1 passed, 0 failed, 1 skipped' skip
 verdict 1 '0 passed, 0 failed, 1 skipped' none
 verdict 1 '3 passed, 1 failed' good bad
+
+# continuous STATUS LAST-LINE: what .ci/run makes of two runs, of rig/ and of modular/
+continuous()
+{
+	local rc=0 got
+
+	n=$((n + 1))
+	TESTS_DIR=$dir/tests LOGS_DIR=$dir/logs "$ROOT/.ci/run" >"$dir/out" 2>&1 || rc=$?
+	got=$(tail -n 1 "$dir/out")
+	if [ "$rc" = "$1" ] && [ "$got" = "$2" ] &&
+		[ "$(grep -cE '^[0-9]+ passed' "$dir/out")" = 1 ]; then
+		echo "ok $n - .ci/run: $2"
+	else
+		echo "not ok $n - .ci/run"
+		echo "# status $rc, wanted $1; '$got', wanted '$2'"
+		sed 's/^/# /' "$dir/out"
+	fi
+}
+
+# the second run has no tests, and no count
+rm "$dir"/tests/rig/*
+script good 'echo "ok 1 - a"; echo "ok 2 - b"; echo 1..2'
+continuous 1 '2 passed, 1 failed'
+# scripts that need no kernel are part of each run
+mkdir "$dir/tests/modular"
+mv "$dir/tests/rig/good.sh" "$dir/tests/modular/good.sh"
+script skip 'echo "ok 1 - a # SKIP no such disk"; echo "ok 2 - b"; echo 1..2'
+continuous 0 '5 passed, 0 failed, 1 skipped'
+script bad 'echo "ok 1 - a"; echo "not ok 2 - b"; echo 1..2; exit 1'
+continuous 1 '6 passed, 1 failed, 1 skipped'
 echo "1..$n"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PID 1 of the test VM: mounts, gives the NVMe members their names, runs one
- * command with its output on virtio ports, looks for leaks, powers off.
+ * PID 1 of the test VM: mounts, loads modules where the kernel has any, gives the
+ * NVMe members their names, runs one command with its output on virtio ports,
+ * looks for leaks, powers off.
  *
  * /rig/config holds "key value" lines, /rig/command the NUL-separated argv.
  */
@@ -25,6 +26,7 @@
 
 #define MAX_MEMBERS	64
 #define MAX_GETS	16
+#define MAX_MODULES	16
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
 static struct {
@@ -35,6 +37,8 @@ static struct {
 	int shell;
 	char *get[MAX_GETS];
 	int gets;
+	char *module[MAX_MODULES];
+	int modules;
 } cfg = { .namespaces = 1, .paths = 1 };
 
 static void power_off(void)
@@ -161,6 +165,8 @@ static void read_config(void)
 			cfg.shell = atoi(value);
 		else if (!strcmp(key, "get") && cfg.gets < MAX_GETS)
 			cfg.get[cfg.gets++] = strdup(value);
+		else if (!strcmp(key, "module") && cfg.modules < MAX_MODULES)
+			cfg.module[cfg.modules++] = strdup(value);
 	}
 	fclose(f);
 	if (cfg.members > MAX_MEMBERS)
@@ -183,6 +189,22 @@ static void set_environment(void)
 		set_env_line(line);
 	if (f)
 		fclose(f);
+}
+
+static void load_modules(void)
+{
+	int i, st;
+	pid_t pid;
+
+	for (i = 0; i < cfg.modules; i++) {
+		pid = fork();
+		if (!pid) {
+			execl("/bin/modprobe", "modprobe", cfg.module[i], NULL);
+			_exit(127);
+		}
+		if (pid < 0 || waitpid(pid, &st, 0) != pid || st)
+			die("cannot load %s", cfg.module[i]);
+	}
 }
 
 /* --- members ------------------------------------------------------------ */
@@ -538,6 +560,7 @@ int main(void)
 	mount_all();
 	read_config();
 	set_environment();
+	load_modules();
 	setup_members();
 	(void)!chdir("/root");
 	say_up();

@@ -34,7 +34,6 @@ int ring_register(struct ring *r, unsigned int slot, const struct buffer *b,
 {
 	struct io_uring_regbuf_desc desc = {
 		.type = IO_REGBUF_TYPE_DMABUF,
-		.size = b->size,
 		.dmabuf_fd = b->fd,
 		.target_fd = target_fd,
 	};

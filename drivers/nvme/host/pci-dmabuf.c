@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests whose data is in a registered dma-buf.  Included by pci.c.
+ * Requests whose data is in a registered dma-buf.
  *
- * Their data is mapped already.  All that is left to do for a command is to look
- * the mapping up and to describe it: as PRPs (NVM Express Base Specification
- * 2.1, 4.3.1), which can describe any of it, or as an SGL (4.3.2) where that is
- * shorter.  PRP lists of a scattered mapping are written when it is made.
+ * The data is mapped already when a request arrives.  The driver looks the mapping
+ * up, holds it until the command completes, and describes the data to the
+ * hardware: with PRPs (NVM Express Base Specification 2.1, 4.3.1), which can
+ * describe any of it, or with an SGL (4.3.2) where that is shorter.  PRP lists of
+ * a scattered mapping are written when the mapping is made.
  */
-#ifdef CONFIG_DMA_BUF_IO
+#include <linux/bio.h>
+#include <linux/blk-mq.h>
+#include <linux/blk-mq-dma.h>
+#include <linux/blkdev.h>
+#include <linux/dma-buf-io.h>
 #include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
+#include <linux/dmapool.h>
+#include <linux/err.h>
+#include <linux/math64.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
 
-static blk_status_t nvme_pci_setup_data_prp(struct request *req,
-					    struct blk_dma_iter *iter);
-static void nvme_pci_sgl_set_data(struct nvme_sgl_desc *sge,
-				  struct blk_dma_iter *iter);
-static void nvme_pci_sgl_set_seg(struct nvme_sgl_desc *sge,
-				 dma_addr_t dma_addr, int entries);
-static inline bool nvme_poll_cq(struct nvme_queue *nvmeq,
-				struct io_comp_batch *iob);
+#include "pci-dmabuf.h"
+
+/*
+ * An exporter that invalidates a mapping waits for the commands that use it, with
+ * its reservation lock held and without a way to be interrupted.  Bound that wait
+ * where an administrator has set a longer timeout, or practically none: a command
+ * with a dma-buf is aborted after this time, and the controller is reset after the
+ * same time again.
+ */
+#define NVME_DMABUF_MAX_TIMEOUT	(60 * HZ)
 
 /*
  * The pages of a mapping, in order, as PRP lists that commands can point into at
@@ -50,13 +63,13 @@ static void *nvme_dmabuf_create_prps(struct dma_buf_io_leaf *leaf,
 {
 	struct nvme_dev *dev = container_of(leaf, struct nvme_dev, dmabuf_leaf);
 	u64 pages = DIV_ROUND_UP_ULL(size, NVME_CTRL_PAGE_SIZE);
-	unsigned int threshold = READ_ONCE(sgl_threshold);
+	unsigned int threshold = READ_ONCE(nvme_sgl_threshold);
 	unsigned int nr_lists = DIV_ROUND_UP_ULL(pages, NVME_DMABUF_LIST_PAGES);
 	unsigned int i, j, done, slot = 0;
 	struct nvme_dmabuf_prps *prps;
 	struct scatterlist *sg;
 
-	/* long runs take less as they are, in memory and in an SGL */
+	/* an SGL is shorter for long runs, and finds them without PRP lists */
 	if (threshold && nvme_ctrl_sgl_supported(&dev->ctrl) &&
 	    div_u64(size, nr_ranges) >= threshold)
 		return NULL;
@@ -81,7 +94,7 @@ static void *nvme_dmabuf_create_prps(struct dma_buf_io_leaf *leaf,
 		for (done = 0; done < sg_dma_len(sg);
 		     done += NVME_CTRL_PAGE_SIZE) {
 			if (slot == NVME_DMABUF_LIST_PAGES) {
-				/* the table may be longer than the buffer */
+				/* the scatterlist may be longer than the dma-buf */
 				if (++i == nr_lists)
 					return prps;
 				prps->lists[i - 1].entries[slot] =
@@ -96,8 +109,8 @@ static void *nvme_dmabuf_create_prps(struct dma_buf_io_leaf *leaf,
 }
 
 /*
- * Where the device finds a byte of the dma-buf, and how many bytes from there on
- * are contiguous.
+ * Returns the DMA address of a byte of the dma-buf, and in @len the number of
+ * bytes from there on that are contiguous.
  */
 static dma_addr_t nvme_dmabuf_addr(const struct dma_buf_io_map *map, u64 offset,
 				   u64 *len)
@@ -114,39 +127,17 @@ static dma_addr_t nvme_dmabuf_addr(const struct dma_buf_io_map *map, u64 offset,
 	return le64_to_cpu(prps->lists[list].entries[slot]) + in_page;
 }
 
-/* Find and hold the mapping.  Returns false if there is none. */
-static bool nvme_dmabuf_get(struct request *req)
-{
-	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
-	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
-
-	iod->dmabuf = dma_buf_io_get(req->bio->bi_dmabuf,
-				     &nvmeq->dev->dmabuf_leaf);
-	if (!iod->dmabuf)
-		return false;
-	iod->flags |= IOD_DMABUF;
-	return true;
-}
-
-static void nvme_dmabuf_put(struct request *req)
-{
-	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
-
-	if (iod->flags & IOD_DMABUF) {
-		iod->flags &= ~IOD_DMABUF;
-		dma_buf_io_put(iod->dmabuf);
-		/* the next command of the tag finds no table of ranges here */
-		iod->dmabuf = NULL;
-	}
-}
-
-/*
- * The next run of contiguous addresses.  It goes on into the next bio if that is
- * its neighbour in the dma-buf: bios may meet inside a page, where a PRP entry
- * cannot end.
+/**
+ * nvme_dmabuf_iter_next - find the next run of contiguous DMA addresses
+ * @req: request that holds the mapping of a dma-buf
+ * @iter: iterator that nvme_dmabuf_iter_start() has begun
+ *
+ * A run continues in the next bio if that bio's data follows in the dma-buf: bios
+ * may meet inside a page, where a PRP entry cannot end.
+ *
+ * Return: false if there is no more data.
  */
-static bool nvme_dmabuf_iter_next(struct request *req,
-				  struct blk_dma_iter *iter)
+bool nvme_dmabuf_iter_next(struct request *req, struct blk_dma_iter *iter)
 {
 	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
 	struct bvec_iter *bi = &iter->iter.iter;
@@ -159,8 +150,7 @@ static bool nvme_dmabuf_iter_next(struct request *req,
 			return false;
 		*bi = iter->iter.bio->bi_iter;
 	}
-	iter->addr = nvme_dmabuf_addr(iod->dmabuf->map, bi->bi_dmabuf_offset,
-				      &len);
+	iter->addr = nvme_dmabuf_addr(iod->dmabuf, bi->bi_dmabuf_offset, &len);
 	iter->len = 0;
 	for (;;) {
 		unsigned int part = min_t(u64, len - iter->len, bi->bi_size);
@@ -186,7 +176,7 @@ static void nvme_dmabuf_iter_start(struct request *req,
 	nvme_dmabuf_iter_next(req, iter);
 }
 
-/* The number of runs, or @max + 1 if there are more than @max. */
+/* Count the runs that are left.  Returns @max + 1 if there are more than @max. */
 static unsigned int nvme_dmabuf_count(struct request *req,
 				      struct blk_dma_iter iter,
 				      unsigned int max)
@@ -218,8 +208,10 @@ static blk_status_t nvme_dmabuf_setup_sgl(struct request *req,
 		iod->flags |= IOD_SMALL_DESCRIPTOR;
 	sg_list = dma_pool_alloc(nvme_dma_pool(nvmeq, iod), GFP_ATOMIC,
 				 &sgl_dma);
-	if (!sg_list)
+	if (!sg_list) {
+		nvme_dmabuf_unmap_data(req);
 		return BLK_STS_RESOURCE;
+	}
 	iod->descriptors[iod->nr_descriptors++] = sg_list;
 	do {
 		nvme_pci_sgl_set_data(&sg_list[i++], iter);
@@ -228,7 +220,7 @@ static blk_status_t nvme_dmabuf_setup_sgl(struct request *req,
 	return BLK_STS_OK;
 }
 
-/* Is the data of all bios one piece of the dma-buf? */
+/* Is the data of all bios of @req one piece of the dma-buf? */
 static bool nvme_dmabuf_is_one_piece(struct request *req)
 {
 	struct bio *bio = req->bio;
@@ -244,7 +236,7 @@ static bool nvme_dmabuf_is_one_piece(struct request *req)
 	}
 }
 
-/* Contiguous data.  False if that would take a PRP list. */
+/* Describe contiguous data.  Returns false if that would take a PRP list. */
 static bool nvme_dmabuf_setup_run(struct request *req, dma_addr_t addr,
 				  unsigned int len)
 {
@@ -262,7 +254,7 @@ static bool nvme_dmabuf_setup_run(struct request *req, dma_addr_t addr,
 			dptr->prp2 = 0;
 		return true;
 	}
-	if (!READ_ONCE(sgl_threshold) ||
+	if (!READ_ONCE(nvme_sgl_threshold) ||
 	    !nvme_ctrl_sgl_supported(&nvmeq->dev->ctrl))
 		return false;
 	iod->cmd.common.flags = NVME_CMD_SGL_METABUF;
@@ -273,10 +265,10 @@ static bool nvme_dmabuf_setup_run(struct request *req, dma_addr_t addr,
 }
 
 /*
- * One piece of the dma-buf by the lists of its mapping.  False where they cannot
- * be used: the entry before that of the command's last page is a pointer to the
- * next list, but for the hardware the last entry of a list is a pointer only
- * if there is more than one page to come.
+ * Describe one piece of the dma-buf with the PRP lists of its mapping.  Returns
+ * false where they cannot be used: if the last page of the command is the first
+ * entry of a list, the entry before it is a pointer to that list, but the hardware
+ * takes the last entry of a list for a pointer only if more than one page is left.
  */
 static bool nvme_dmabuf_setup_prps(struct request *req,
 				   const struct nvme_dmabuf_prps *prps,
@@ -313,15 +305,16 @@ static bool nvme_dmabuf_setup_prps(struct request *req,
 	return true;
 }
 
+/* Describe the data.  The mapping has been dropped if this fails. */
 static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 {
 	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
 	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
-	const struct dma_buf_io_map *map = iod->dmabuf->map;
+	const struct dma_buf_io_map *map = iod->dmabuf;
 	u64 offset = req->bio->bi_iter.bi_dmabuf_offset, run;
 	unsigned int len = blk_rq_payload_bytes(req), nr, max_sgl;
 	/* an administrator may change it */
-	unsigned int threshold = READ_ONCE(sgl_threshold);
+	unsigned int threshold = READ_ONCE(nvme_sgl_threshold);
 	struct blk_dma_iter iter;
 	dma_addr_t addr;
 
@@ -348,54 +341,122 @@ static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 }
 
 /*
- * From nvme_dmabuf_get() to the completion an exporter may be waiting for this
- * command, as if for a fence: let lockdep check that nothing that is done for it
- * waits for memory or for a reservation lock.
+ * Bring what the CPU wrote to where the device reads it.  That goes for a read as
+ * well: bytes that the device does not write, because the command fails or is
+ * short, must come back from a bounce buffer as they are in memory.
+ *
+ * Not inlined, so that commands that need no sync save no registers for it.
  */
-static blk_status_t nvme_dmabuf_map_data(struct request *req)
+static noinline void nvme_dmabuf_sync_for_device(struct request *req)
 {
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	enum dma_data_direction dir = DMA_TO_DEVICE;
+	struct bio *bio;
+
+	if (rq_dma_dir(req) == DMA_FROM_DEVICE) {
+		dir = DMA_BIDIRECTIONAL;
+		iod->flags |= IOD_DMABUF_SYNC;
+	}
+	__rq_for_each_bio(bio, req)
+		dma_buf_io_sync_for_device(iod->dmabuf,
+					   bio->bi_iter.bi_dmabuf_offset,
+					   bio->bi_iter.bi_size, dir);
+}
+
+/* The bios have not been advanced yet: the driver unmaps before it ends them. */
+static noinline void nvme_dmabuf_sync_for_cpu(struct request *req)
+{
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	struct bio *bio;
+
+	__rq_for_each_bio(bio, req)
+		dma_buf_io_sync_for_cpu(iod->dmabuf,
+					bio->bi_iter.bi_dmabuf_offset,
+					bio->bi_iter.bi_size, DMA_FROM_DEVICE);
+}
+
+/**
+ * nvme_dmabuf_map_data - describe the data of a request with dma-buf bios
+ * @req: request that is about to be started
+ *
+ * Looks up the mapping of the dma-buf for this device and holds it until
+ * nvme_dmabuf_unmap_data().  From here to the completion an exporter may wait for
+ * the command, as for a fence, and lockdep checks that nothing that is done for the
+ * command waits for memory or for a reservation lock.
+ *
+ * Context: that of &blk_mq_ops.queue_rq.
+ * Return: BLK_STS_OK; BLK_STS_BUFFER if there is no mapping now, see
+ * nvme_dmabuf_park(); or BLK_STS_RESOURCE.  Nothing is held after a failure.
+ */
+blk_status_t nvme_dmabuf_map_data(struct request *req)
+{
+	struct nvme_queue *nvmeq = req->mq_hctx->driver_data;
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	struct dma_buf_io_map *map;
 	blk_status_t ret;
 	bool cookie;
 
-	if (!nvme_dmabuf_get(req))
+	map = dma_buf_io_get(req->bio->bi_dmabuf, &nvmeq->dev->dmabuf_leaf);
+	if (!map)
 		return BLK_STS_BUFFER;
+	iod->dmabuf = map;
+	iod->flags |= IOD_DMABUF;
+	/* blk_mq_rq_ctx_init() resets it when the tag is used again */
+	req->timeout = min(READ_ONCE(req->q->rq_timeout),
+			   NVME_DMABUF_MAX_TIMEOUT);
 
 	cookie = dma_fence_begin_signalling();
 	ret = nvme_dmabuf_setup_data(req);
+	/* only if the command goes to the hardware: a failure needs no undoing */
+	if (!ret && unlikely(map->needs_sync))
+		nvme_dmabuf_sync_for_device(req);
 	dma_fence_end_signalling(cookie);
-	if (ret)
-		nvme_dmabuf_put(req);
 	return ret;
 }
 
-/*
- * There is no mapping: give the bios away.  Whatever this request was to ring
- * the doorbell for is rung for here.
+/**
+ * nvme_dmabuf_unmap_data - drop the mapping that a request holds
+ * @req: request for which nvme_rq_is_dmabuf() is true, with its bios
+ *
+ * After a read that the hardware has ended, or that was cancelled after the
+ * hardware was stopped, makes the data visible to the CPU.  After a write it does
+ * not touch the buffer: with write-behind its owner may have written to it again.
+ *
+ * Context: any.
  */
-static blk_status_t nvme_dmabuf_park(struct blk_mq_hw_ctx *hctx,
-				     const struct blk_mq_queue_data *bd)
+void nvme_dmabuf_unmap_data(struct request *req)
 {
-	if (bd->last)
-		nvme_commit_rqs(hctx);
-	return blk_mq_dmabuf_park(bd->rq);
+	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
+	struct dma_buf_io_map *map;
+
+	if (unlikely(iod->flags & IOD_DMABUF_SYNC))
+		nvme_dmabuf_sync_for_cpu(req);
+	iod->flags &= ~(IOD_DMABUF | IOD_DMABUF_SYNC);
+	map = iod->dmabuf;
+	/* nvme_free_prps() frees dma_vecs even of a request that has none */
+	iod->dma_vecs = NULL;
+	dma_buf_io_put(map);
 }
 
-static void nvme_dmabuf_reap(struct dma_buf_io_leaf *leaf)
+/**
+ * nvme_dmabuf_park - put a request's bios aside that found no mapping
+ * @req: request for which nvme_dmabuf_map_data() has returned BLK_STS_BUFFER
+ *
+ * Ends @req.  The caller rings the doorbell for the commands before it, if @req
+ * was the last of a batch.
+ *
+ * Context: that of &blk_mq_ops.queue_rq.
+ * Return: what &blk_mq_ops.queue_rq is to return.
+ */
+blk_status_t nvme_dmabuf_park(struct request *req)
 {
-	struct nvme_dev *dev = container_of(leaf, struct nvme_dev, dmabuf_leaf);
-	unsigned int i;
+	return blk_mq_dmabuf_park(req);
+}
 
-	for (i = 1; i < READ_ONCE(dev->online_queues); i++) {
-		struct nvme_queue *nvmeq = &dev->queues[i];
-
-		if (!test_bit(NVMEQ_POLLED, &nvmeq->flags))
-			continue;
-		/* a reset disables the queue, then takes the lock to reap it */
-		spin_lock(&nvmeq->cq_poll_lock);
-		if (test_bit(NVMEQ_ENABLED, &nvmeq->flags))
-			nvme_poll_cq(nvmeq, NULL);
-		spin_unlock(&nvmeq->cq_poll_lock);
-	}
+static bool nvme_dmabuf_reap(struct dma_buf_io_leaf *leaf)
+{
+	return nvme_reap_polled_queues(container_of(leaf, struct nvme_dev,
+						    dmabuf_leaf));
 }
 
 static const struct dma_buf_io_leaf_ops nvme_dmabuf_leaf_ops = {
@@ -404,63 +465,35 @@ static const struct dma_buf_io_leaf_ops nvme_dmabuf_leaf_ops = {
 	.destroy_layout	= nvme_dmabuf_destroy_prps,
 };
 
-static struct dma_buf_io_leaf *nvme_pci_dmabuf_leaf(struct nvme_ctrl *ctrl)
+/**
+ * nvme_pci_dmabuf_leaf - the device that does the DMA for a controller
+ * @ctrl: the controller
+ *
+ * Return: what its namespaces share for I/O with dma-bufs.
+ */
+struct dma_buf_io_leaf *nvme_pci_dmabuf_leaf(struct nvme_ctrl *ctrl)
 {
 	return &to_nvme_dev(ctrl)->dmabuf_leaf;
 }
 
-static int nvme_dmabuf_init(struct nvme_dev *dev)
+/**
+ * nvme_dmabuf_init - let a device do I/O with dma-bufs
+ * @dev: the device, before it has namespaces
+ */
+void nvme_dmabuf_init(struct nvme_dev *dev)
 {
 	dev->ctrl.max_hw_dmabuf_sectors = NVME_MAX_BYTES >> SECTOR_SHIFT;
-	return dma_buf_io_leaf_init(&dev->dmabuf_leaf, dev->dev,
-				    &nvme_dmabuf_leaf_ops,
-				    NVME_CTRL_PAGE_SIZE - 1);
+	dma_buf_io_leaf_init(&dev->dmabuf_leaf, dev->dev,
+			     &nvme_dmabuf_leaf_ops, NVME_CTRL_PAGE_SIZE - 1);
 }
 
-static void nvme_dmabuf_remove(struct nvme_dev *dev)
+/**
+ * nvme_dmabuf_remove - detach all dma-bufs from a device
+ * @dev: the device, which has been disabled: no command holds a mapping
+ *
+ * Context: process context.  Waits until every dma-buf is detached.
+ */
+void nvme_dmabuf_remove(struct nvme_dev *dev)
 {
 	dma_buf_io_leaf_remove(&dev->dmabuf_leaf);
 }
-
-static void nvme_dmabuf_exit(struct nvme_dev *dev)
-{
-	dma_buf_io_leaf_exit(&dev->dmabuf_leaf);
-}
-
-#else /* !CONFIG_DMA_BUF_IO */
-
-static inline void nvme_dmabuf_put(struct request *req)
-{
-}
-
-static inline bool nvme_dmabuf_iter_next(struct request *req,
-					 struct blk_dma_iter *iter)
-{
-	return false;
-}
-
-static inline blk_status_t nvme_dmabuf_map_data(struct request *req)
-{
-	return BLK_STS_IOERR;
-}
-
-static inline blk_status_t nvme_dmabuf_park(struct blk_mq_hw_ctx *hctx,
-					    const struct blk_mq_queue_data *bd)
-{
-	return BLK_STS_IOERR;
-}
-
-static inline int nvme_dmabuf_init(struct nvme_dev *dev)
-{
-	return 0;
-}
-
-static inline void nvme_dmabuf_remove(struct nvme_dev *dev)
-{
-}
-
-static inline void nvme_dmabuf_exit(struct nvme_dev *dev)
-{
-}
-
-#endif /* CONFIG_DMA_BUF_IO */
