@@ -277,6 +277,9 @@ static void dma_buf_io_walk_collect(struct dma_buf_io_walk *walk)
 	list_for_each_entry_safe(entry, next, &walk->entries, node) {
 		struct dma_buf_io_binding *binding = entry->binding;
 
+		/* it has lost its mapping to a device that was met later */
+		if (!entry->error && binding->refused && !binding->dead)
+			entry->error = binding->error;
 		if (!entry->error)
 			walk->mapped |= binding->dev && !binding->dead;
 		else
