@@ -70,7 +70,8 @@ void dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_walk *walk)
 
 		if (!dm_target_supports_dmabuf(ti->type) ||
 		    !ti->type->iterate_devices) {
-			dma_buf_io_refuse(walk, DM_FMT("%s: target \"%s\" cannot carry dma-buf I/O"),
+			dma_buf_io_refuse(walk,
+					  DM_FMT("%s: target \"%s\" cannot carry dma-buf I/O"),
 					  dm_device_name(md), ti->type->name);
 			break;
 		}
