@@ -346,7 +346,7 @@ blk_status_t blk_mq_dmabuf_park(struct request *rq)
 	struct bio *bio;
 
 	/*
-	 * Whoever waits for the completion of this request would take it for that
+	 * The owner of @rq->end_io would take the completion of this request for that
 	 * of the data: the block layer tries the request again.
 	 */
 	if (rq->end_io && !(rq->rq_flags & RQF_FLUSH_SEQ))

@@ -223,7 +223,7 @@ __cold void io_dmabuf_cancel(struct io_ring_ctx *ctx)
  * The tables of a ring live on until a work has waited for the requests that are
  * in flight.  They are not to keep devices open until then, so the slots are
  * emptied here.  What is left has requests, which hold the file themselves.
- * Nobody is going to see their results, so they do not wait for an exporter.
+ * Their results are not going to be read, so they do not wait for an exporter.
  */
 __cold void io_dmabuf_close(struct io_ring_ctx *ctx)
 {
@@ -241,7 +241,7 @@ __cold void io_dmabuf_close(struct io_ring_ctx *ctx)
 
 		if (!node || !(node->buf->flags & IO_REGBUF_F_DMABUF))
 			continue;
-		/* nobody is left to be told */
+		/* the ring gets no more completions: do not post the tag */
 		node->tag = 0;
 		io_reset_rsrc_node(ctx, data, i);
 		cond_resched();

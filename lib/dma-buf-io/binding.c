@@ -8,7 +8,7 @@
  *	                   |                 v                  v
  *	                   +-----------------+<----unmap--- DRAINING
  *
- * The work of the buffer goes to the right, when somebody waits for MAPPED, and
+ * The work of the buffer goes to the right, when there are waiters for MAPPED, and
  * ends bindings.  The exporter's callback goes to the left.  Both hold the
  * reservation lock of the dma-buf while they do, and the lock of the buffer for each
  * step.  There is at most one mapping of each attachment, because exporters may
@@ -274,7 +274,7 @@ void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 		}
 		dma_buf_io_kill(b);
 	}
-	/* whoever finds this counted finds them dead, see dma_buf_io_stale() */
+	/* a reader that sees the new count sees @active dead: dma_buf_io_stale() */
 	smp_mb__before_atomic();
 	atomic_inc(&buffer->invalidations);
 	buffer->draining_since = jiffies;

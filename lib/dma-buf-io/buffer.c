@@ -76,8 +76,8 @@ unsigned long dma_buf_io_backoff(unsigned long delay)
 }
 
 /*
- * A clock that stands still while the exporter waits for commands of ours: nobody
- * gives up on the exporter for that.  The lock of the buffer is held.
+ * A clock that stands still while the exporter waits for commands of ours: deadlines
+ * do not count that time.  The lock of the buffer is held.
  */
 unsigned long dma_buf_io_now(struct dma_buf_io_buffer *buffer)
 {

@@ -24,7 +24,7 @@
 /* how many accesses the work begins and ends before it looks at something else */
 #define DMA_BUF_IO_ACCESSES	64
 
-/* what the CPU has copied, so that nobody needs to guess */
+/* bytes that the CPU has copied, for debugfs */
 static DEFINE_PER_CPU(u64, dma_buf_io_copied);
 
 /**
@@ -63,7 +63,7 @@ EXPORT_SYMBOL_GPL(dma_buf_io_copy_to);
 
 /* --- who waits ------------------------------------------------------------ */
 
-/* An end of access that nobody waits for.  The lock of the buffer is held. */
+/* An end of access whose waiter has been given up.  The lock of the buffer is held. */
 static void dma_buf_io_owe(struct dma_buf_io_buffer *buffer,
 			   enum dma_data_direction dir)
 {
@@ -187,7 +187,7 @@ static bool dma_buf_io_cpu_ready(struct dma_buf_io_ctx *ctx)
 	if (dmabuf->ops->begin_cpu_access)
 		return false;
 	cpu = xa_load(&ctx->bindings, 0);
-	/* pairs with dma_buf_io_map(): whoever sees it mapped, sees the address */
+	/* pairs with dma_buf_io_map(): a reader that sees MAPPED sees the address */
 	if (!cpu || smp_load_acquire(&cpu->state) != DMA_BUF_IO_MAPPED)
 		return false;
 	return dma_resv_test_signaled(dmabuf->resv, DMA_RESV_USAGE_KERNEL);

@@ -29,7 +29,7 @@ static atomic_t dma_buf_io_topology __read_mostly = ATOMIC_INIT(0);
  */
 void dma_buf_io_topology_changed(void)
 {
-	/* whoever finds this counted finds the devices */
+	/* a reader that sees the new count sees the new devices */
 	smp_mb__before_atomic();
 	atomic_inc(&dma_buf_io_topology);
 }

@@ -20,12 +20,13 @@ struct dma_buf_attachment;
  * @ref: registrations, bindings, and @work while it is queued
  * @hash: entry in the table of all buffers
  * @meet_lock: held while a binding is made; never while the exporter is called
- * @lock: protects all below but @work, @invalidations and @vmap; and all of a
- *	binding that says so.  May be taken in any context
+ * @lock: protects what follows it, but for what the work alone uses (@vmap,
+ *	@fences_failed_at) and what does not change (@user, @max_pages, @memcg); and the
+ *	fields of a binding that say so.  May be taken in any context
  * @bindings: every binding; @work alone removes entries
  * @wq: where @work runs: one for each exporter
  * @work: the only context that calls the exporter.  The exporter may hold it up
- *	for ever, so nobody waits for it but those that wait for its result
+ *	for ever, so tasks and bios wait for its results, with a deadline
  * @delay: jiffies until @work tries again, 0 if the last attempt did not fail
  * @busy: @work is in a call of the exporter, or waits for its fences
  * @busy_since: dma_buf_io_now() when that began
@@ -45,7 +46,7 @@ struct dma_buf_attachment;
  * @accesses: accesses of the CPU to begin or to end, in order
  * @accessing: the one that @work calls the exporter for
  * @access_timer: gives up those that have waited for too long
- * @owed: ends of access that nobody waits for any more, by dma_buf_io_owed()
+ * @owed: ends of access whose waiters have been given up: reads by the CPU, writes
  * @fences_failed_at: jiffies when an access waited for fences in vain
  */
 struct dma_buf_io_buffer {

@@ -66,7 +66,7 @@ void dma_buf_io_timeout(struct timer_list *timer)
 	spin_lock_irq(&buffer->lock);
 	left = binding->give_up_at - dma_buf_io_now(buffer);
 	if (list_empty(&binding->waiters))
-		;	/* nobody to give up on */
+		;	/* no waiter is left */
 	else if (binding->state == DMA_BUF_IO_MAPPED)
 		/* the work is still busy with another device */
 		dma_buf_io_finish(binding, 0);
