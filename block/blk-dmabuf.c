@@ -94,6 +94,7 @@ void blk_dmabuf_register(struct block_device *bdev,
 {
 	const struct block_device_operations *fops = bdev->bd_disk->fops;
 	struct dma_buf_io_leaf *leaf;
+	blk_features_t features;
 
 	if (fops->dma_buf_register) {
 		fops->dma_buf_register(bdev, walk);
@@ -103,9 +104,12 @@ void blk_dmabuf_register(struct block_device *bdev,
 		return;
 	}
 
-	if (!blk_queue_dmabuf(bdev_get_queue(bdev))) {
+	features = bdev_limits(bdev)->features;
+	if (!(features & (BLK_FEAT_NOWAIT | BLK_FEAT_DMABUF_NOWAIT)))
+		dma_buf_io_walk_waits(walk);
+	if (!(features & BLK_FEAT_DMABUF)) {
 		dma_buf_io_refuse(walk,
-				  "%pg: cannot carry dma-buf I/O (zoned, metadata, a member)\n",
+				  "%pg: cannot carry dma-buf I/O (zoned, metadata, a target)\n",
 				  bdev);
 		return;
 	}
@@ -124,12 +128,7 @@ EXPORT_SYMBOL_GPL(blk_dmabuf_register);
 /* file_operations method of block devices */
 void blkdev_dmabuf_register(struct file *file, struct dma_buf_io_walk *walk)
 {
-	struct block_device *bdev = I_BDEV(file->f_mapping->host);
-
-	blk_dmabuf_register(bdev, walk);
-	/* after the device has had a look at what it consists of */
-	dma_buf_io_walk_nowait(walk, bdev_limits(bdev)->features &
-				     BLK_FEAT_DMABUF_NOWAIT);
+	blk_dmabuf_register(I_BDEV(file->f_mapping->host), walk);
 }
 
 /* --- bios that wait for a mapping ----------------------------------------- */

@@ -121,6 +121,7 @@ int io_dmabuf_register(struct io_ring_ctx *ctx,
 	if (ret)
 		goto free;
 	reg->file = file;
+	reg->nowait = dma_buf_io_nowait(reg->ctx);
 	refcount_set(&reg->refs, 1);
 	atomic_set(&reg->open, 1);
 	io_dmabuf_init(ctx, imu, db, reg, dmabuf->size);
@@ -188,7 +189,9 @@ int io_dmabuf_revalidate(struct io_dmabuf *db, struct io_kiocb *req, int ddir,
 		return ret;
 	if (issue_flags & IO_URING_F_NONBLOCK)
 		return -EAGAIN;
-	return dma_buf_io_revalidate(db->ctx, db->file);
+	ret = dma_buf_io_revalidate(db->ctx, db->file);
+	WRITE_ONCE(db->reg->nowait, dma_buf_io_nowait(db->ctx));
+	return ret;
 }
 
 /**

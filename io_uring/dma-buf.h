@@ -18,12 +18,14 @@
  * @refs: number of &struct io_dmabuf that refer to it
  * @open: how many of them belong to rings that have not been closed.  Once it is
  *	0 it stays so, because only an open ring can be cloned from
+ * @nowait: dma_buf_io_nowait() of @ctx, at hand for each request
  */
 struct io_dmabuf_reg {
 	struct dma_buf_io_ctx	*ctx;
 	struct file		*file;
 	refcount_t		refs;
 	atomic_t		open;
+	bool			nowait;
 };
 
 /**
@@ -88,9 +90,15 @@ static inline int io_dmabuf_import(int ddir, struct iov_iter *iter,
  * May I/O be submitted without a worker, even if the file does not promise
  * that for everything?
  */
-static inline bool io_dmabuf_nowait(const struct iov_iter *iter)
+static inline bool io_dmabuf_nowait(const struct io_kiocb *req,
+				    const struct iov_iter *iter)
 {
-	return iov_iter_is_dmabuf(iter) && dma_buf_io_nowait(iter->dmabuf);
+	const struct io_dmabuf *db;
+
+	if (!iov_iter_is_dmabuf(iter))
+		return false;
+	db = req->buf_node->buf->priv;
+	return READ_ONCE(db->reg->nowait);
 }
 #else
 static inline int io_dmabuf_register(struct io_ring_ctx *ctx,
@@ -122,7 +130,8 @@ static inline void io_dmabuf_close(struct io_ring_ctx *ctx)
 {
 }
 
-static inline bool io_dmabuf_nowait(const struct iov_iter *iter)
+static inline bool io_dmabuf_nowait(const struct io_kiocb *req,
+				    const struct iov_iter *iter)
 {
 	return false;
 }

@@ -10,30 +10,6 @@
 
 #define DM_MSG_PREFIX "dmabuf"
 
-static int dm_dmabuf_device_lacks(struct dm_target *ti, struct dm_dev *dev,
-				  sector_t start, sector_t len, void *data)
-{
-	return !blk_queue_dmabuf(bdev_get_queue(dev->bdev));
-}
-
-/*
- * Can every target of @t, and every device, carry bios without pages?  Targets
- * that do must also say which devices they use.
- */
-bool dm_table_supports_dmabuf(struct dm_table *t)
-{
-	for (unsigned int i = 0; i < t->num_targets; i++) {
-		struct dm_target *ti = dm_table_get_target(t, i);
-
-		if (!dm_target_supports_dmabuf(ti->type) ||
-		    !ti->type->iterate_devices ||
-		    ti->type->iterate_devices(ti, dm_dmabuf_device_lacks, NULL))
-			return false;
-	}
-
-	return true;
-}
-
 static int dm_dmabuf_register_device(struct dm_target *ti, struct dm_dev *dev,
 				     sector_t start, sector_t len, void *data)
 {
@@ -68,8 +44,7 @@ void dm_dmabuf_register(struct block_device *bdev, struct dma_buf_io_walk *walk)
 	for (unsigned int i = 0; t && i < t->num_targets; i++) {
 		struct dm_target *ti = dm_table_get_target(t, i);
 
-		if (!dm_target_supports_dmabuf(ti->type) ||
-		    !ti->type->iterate_devices) {
+		if (!dm_target_supports_dmabuf(ti->type)) {
 			dma_buf_io_refuse(walk,
 					  DM_FMT("%s: target \"%s\" cannot carry dma-buf I/O"),
 					  dm_device_name(md), ti->type->name);

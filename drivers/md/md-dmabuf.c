@@ -7,7 +7,6 @@
 #include <linux/dma-buf-io.h>
 #include <linux/export.h>
 #include <linux/file.h>
-#include <linux/overflow.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
@@ -20,80 +19,6 @@
  * wait for it, and what waits for memory may wait for them.
  */
 static struct workqueue_struct *md_dmabuf_wq, *md_dmabuf_begun_wq;
-
-/*
- * Tell whether the array can carry dma-buf I/O: its personality and every member
- * can.  Spares do not count before they are members, when redundancy comes
- * first: an array whose new member cannot do it stops offering it.
- */
-void md_dmabuf_update(struct mddev *mddev)
-{
-	struct request_queue *q = mddev->gendisk->queue;
-	unsigned int max_sectors = UINT_MAX;
-	struct queue_limits lim;
-	struct md_rdev *rdev;
-	bool capable, nowait;
-
-	lim = queue_limits_start_update(q);
-	spin_lock(&mddev->lock);
-	capable = mddev->pers && mddev->pers->dmabuf;
-	nowait = capable && mddev->pers->dmabuf_nowait;
-	spin_unlock(&mddev->lock);
-
-	rcu_read_lock();
-	rdev_for_each_rcu(rdev, mddev) {
-		struct request_queue *member = bdev_get_queue(rdev->bdev);
-
-		if (rdev->raid_disk < 0 || test_bit(Faulty, &rdev->flags) ||
-		    test_bit(Journal, &rdev->flags))
-			continue;
-		max_sectors = min(max_sectors,
-				  member->limits.max_hw_dmabuf_sectors);
-		if (!(member->limits.features &
-		      (BLK_FEAT_NOWAIT | BLK_FEAT_DMABUF_NOWAIT)))
-			nowait = false;
-		if (blk_queue_dmabuf(member))
-			continue;
-		if (capable && mddev->dmabuf)
-			pr_notice("md: %s: no more dma-buf I/O, new member %pg cannot carry it\n",
-				  mdname(mddev), rdev->bdev);
-		capable = false;
-	}
-	rcu_read_unlock();
-	mddev->dmabuf = capable;
-
-	lim.features &= ~BLK_FEAT_DMABUF_NOWAIT;
-	if (nowait)
-		lim.features |= BLK_FEAT_DMABUF_NOWAIT;
-	if (!capable) {
-		lim.features &= ~BLK_FEAT_DMABUF;
-	} else {
-		lim.features |= BLK_FEAT_DMABUF;
-		/* for information: one command for each of the data disks */
-		if (lim.io_min && lim.io_opt > lim.io_min &&
-		    check_mul_overflow(max_sectors, lim.io_opt / lim.io_min,
-				       &max_sectors))
-			max_sectors = UINT_MAX;
-		lim.max_hw_dmabuf_sectors = max_sectors;
-	}
-	queue_limits_commit_update(q, &lim);
-}
-
-static void md_dmabuf_work(struct work_struct *work)
-{
-	md_dmabuf_update(container_of(work, struct mddev, dmabuf_work));
-}
-
-/*
- * A member came or went.  Whoever says so may hold what the lock of the queue's
- * limits waits for: I/O to the array.
- */
-void md_dmabuf_changed(struct mddev *mddev)
-{
-	if (!mddev_is_dm(mddev))
-		queue_work(system_dfl_wq, &mddev->dmabuf_work);
-}
-EXPORT_SYMBOL_GPL(md_dmabuf_changed);
 
 /*
  * In order, and one after the other: what one of them waits for, the ones behind
@@ -198,7 +123,6 @@ EXPORT_SYMBOL_GPL(md_dmabuf_defer);
 
 void md_dmabuf_init(struct mddev *mddev)
 {
-	INIT_WORK(&mddev->dmabuf_work, md_dmabuf_work);
 	spin_lock_init(&mddev->dmabuf_deferred_lock);
 	INIT_LIST_HEAD(&mddev->dmabuf_deferred);
 	for (int i = 0; i < 2; i++)
@@ -236,7 +160,6 @@ int md_dmabuf_drain(struct mddev *mddev)
 
 void md_dmabuf_exit(struct mddev *mddev)
 {
-	cancel_work_sync(&mddev->dmabuf_work);
 	/* their bios are done, but they may not have noticed */
 	spin_lock(&mddev->dmabuf_deferred_lock);
 	wait_var_event_spinlock(&mddev->dmabuf_deferred,
@@ -302,23 +225,17 @@ static void md_dmabuf_hand_down(struct dma_buf_io_walk *walk, void *data)
 void md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_walk *walk)
 {
 	struct mddev *mddev = bdev->bd_disk->private_data;
-	const char *why = NULL, *copies = NULL;
-
-	/* the limits of the queue may not say yet what the members can */
-	if (work_busy(&mddev->dmabuf_work))
-		dma_buf_io_walk_unsettled(walk);
+	const char *copies = NULL;
+	bool active;
 
 	spin_lock(&mddev->lock);
-	if (!mddev->pers)
-		why = "inactive array";
-	else if (!mddev->pers->dmabuf)
-		why = mddev->pers->head.name;
-	else if (mddev->pers->dmabuf_cpu)
+	active = mddev->pers;
+	if (active && mddev->pers->dmabuf_cpu)
 		copies = mddev->pers->head.name;
 	spin_unlock(&mddev->lock);
-	if (why) {
-		dma_buf_io_refuse(walk, "md: %s: %s cannot carry dma-buf I/O\n",
-				  mdname(mddev), why);
+	if (!active) {
+		dma_buf_io_refuse(walk, "md: %s: inactive array cannot carry dma-buf I/O\n",
+				  mdname(mddev));
 		return;
 	}
 	if (copies && !dma_buf_io_has_vmap(walk)) {

@@ -312,11 +312,14 @@ void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 struct dma_buf_io_map *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
 				      struct dma_buf_io_leaf *leaf)
 {
+	XA_STATE(xas, &ctx->bindings, leaf->id);
 	struct dma_buf_io_binding *binding;
 	struct dma_buf_io_map *map = NULL;
 
 	rcu_read_lock();
-	binding = xa_load(&ctx->bindings, leaf->id);
+	do {
+		binding = xas_load(&xas);
+	} while (xas_retry(&xas, binding));
 	if (binding && percpu_ref_tryget_live_rcu(&binding->active)) {
 		/* pairs with dma_buf_io_map_device() */
 		smp_rmb();

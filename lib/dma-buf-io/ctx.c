@@ -49,6 +49,7 @@ EXPORT_SYMBOL_GPL(dma_buf_io_topology_changed);
  * @optional: what is met now may refuse
  * @refused: somebody cannot carry a dma-buf, whoever exports it
  * @unsettled: and that may change in a moment
+ * @waits: I/O to one of the devices may make its submitter wait
  * @mapped: at least one device has a mapping
  * @transient: at least one has none and may have one without a notice
  * @cancelled: it does not wait for answers that have not come yet
@@ -65,6 +66,7 @@ struct dma_buf_io_walk {
 	bool			optional;
 	bool			refused;
 	bool			unsettled;
+	bool			waits;
 	bool			mapped;
 	bool			transient;
 	bool			cancelled;
@@ -111,8 +113,14 @@ static void dma_buf_io_walk_fail(struct dma_buf_io_walk *walk, bool optional,
 		walk->error = error;
 }
 
-static void dma_buf_io_walk_to(struct dma_buf_io_walk *walk,
-			       struct dma_buf_io_leaf *leaf)
+/**
+ * dma_buf_io_bind - the device at the end of a walk
+ * @walk: the walk
+ * @leaf: the device, or NULL for the CPU, see dma_buf_io_bind_cpu()
+ *
+ * Context: process context, may sleep for memory.
+ */
+void dma_buf_io_bind(struct dma_buf_io_walk *walk, struct dma_buf_io_leaf *leaf)
 {
 	struct dma_buf_io_binding *binding = dma_buf_io_meet(walk->ctx, leaf);
 	struct dma_buf_io_entry *entry;
@@ -135,34 +143,7 @@ static void dma_buf_io_walk_to(struct dma_buf_io_walk *walk,
 	atomic_inc(&walk->pending);
 	dma_buf_io_binding_wait(binding, &entry->waiter, walk->fresh);
 }
-
-/**
- * dma_buf_io_bind - the device at the end of a walk
- * @walk: the walk
- * @leaf: the device
- *
- * Context: process context, may sleep for memory.
- */
-void dma_buf_io_bind(struct dma_buf_io_walk *walk, struct dma_buf_io_leaf *leaf)
-{
-	dma_buf_io_walk_to(walk, leaf);
-}
 EXPORT_SYMBOL_GPL(dma_buf_io_bind);
-
-/**
- * dma_buf_io_bind_cpu - the driver has to look at the data
- * @walk: the walk
- *
- * To be called before anything is handed to the devices below.  Not for exporters that
- * have no vmap: see dma_buf_io_has_vmap().
- *
- * Context: process context, may sleep for memory.
- */
-void dma_buf_io_bind_cpu(struct dma_buf_io_walk *walk)
-{
-	dma_buf_io_walk_to(walk, NULL);
-}
-EXPORT_SYMBOL_GPL(dma_buf_io_bind_cpu);
 
 /**
  * dma_buf_io_has_vmap - may the CPU have a mapping?
@@ -192,17 +173,16 @@ bool dma_buf_io_walk_optional(struct dma_buf_io_walk *walk, bool optional)
 EXPORT_SYMBOL_GPL(dma_buf_io_walk_optional);
 
 /**
- * dma_buf_io_walk_nowait - may I/O be submitted where waiting is not allowed?
+ * dma_buf_io_walk_waits - I/O to what is met now may make its submitter wait
  * @walk: the walk
- * @nowait: what the file's device says of dma-buf I/O
  *
  * Context: any.
  */
-void dma_buf_io_walk_nowait(struct dma_buf_io_walk *walk, bool nowait)
+void dma_buf_io_walk_waits(struct dma_buf_io_walk *walk)
 {
-	WRITE_ONCE(walk->ctx->nowait, nowait);
+	walk->waits = true;
 }
-EXPORT_SYMBOL_GPL(dma_buf_io_walk_nowait);
+EXPORT_SYMBOL_GPL(dma_buf_io_walk_waits);
 
 /**
  * dma_buf_io_walk_unsettled - what is met now is about to change
@@ -345,8 +325,10 @@ static int dma_buf_io_walk_file(struct dma_buf_io_walk *walk, struct file *file,
 					   state);
 		if (ret || !walk->refused ||
 		    (!walk->unsettled &&
-		     walk->topology == atomic_read(&dma_buf_io_topology)))
+		     walk->topology == atomic_read(&dma_buf_io_topology))) {
+			WRITE_ONCE(walk->ctx->nowait, !walk->waits);
 			return ret;
+		}
 		if (time_after(jiffies, give_up_at))
 			return 0;
 		delay = dma_buf_io_backoff(delay);

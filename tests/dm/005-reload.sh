@@ -32,7 +32,7 @@ said . >/dev/null
 same "to crypt: I/O is refused" \
 	"$($hold -i /dev/mapper/v -- sh -c "$(reload "$crypt")")" EOPNOTSUPP
 same "to crypt: one line says why" "$(said 'target "crypt" cannot carry dma-buf I/O')" 1
-same "to crypt: the volume no longer offers it" \
+same "to crypt: the volume says so" \
 	"$(cat "/sys/block/$(disk /dev/mapper/v)/queue/max_hw_dmabuf_sectors_kb")" 0
 same "to crypt: registration is refused" "$($hold /dev/mapper/v -- true)" EOPNOTSUPP
 
@@ -41,8 +41,7 @@ said . >/dev/null
 same "to a disk that cannot: I/O is refused" \
 	"$($hold -i /dev/mapper/v -- sh -c "$(reload "0 $size linear /dev/vda 0")")" EOPNOTSUPP
 same "to a disk that cannot: one line says why" "$(said 'vda: the driver has no dma-buf support')" 1
-same "to a disk that cannot: the volume no longer offers it" \
-	"$(cat "/sys/block/$(disk /dev/mapper/v)/queue/max_hw_dmabuf_sectors_kb")" 0
+same "to a disk that cannot: registration is refused" "$($hold /dev/mapper/v -- true)" EOPNOTSUPP
 
 eval "$(reload "0 $size linear $d0 0")"
 check "back to linear" $hold -i /dev/mapper/v -- true

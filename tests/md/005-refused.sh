@@ -27,7 +27,7 @@ refused()
 		not_ok "$1: the line names it"
 		diag "$(dmesg | tail -n 3)"
 	fi
-	same "$1: limit" "$(cat "/sys/block/$(disk "$2")/queue/max_hw_dmabuf_sectors_kb")" 0
+	check "$1: the tool says so" sh -c "! dmabuf-stack probe $2 >/dev/null"
 }
 
 truncate -s 64M /tmp/file

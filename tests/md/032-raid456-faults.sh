@@ -115,8 +115,6 @@ mdadm --quiet /dev/md0 --add /dev/vda
 settle md0
 same "a member that cannot: redundant" "$(md md0 degraded)" 0
 same "a member that cannot: refused" "$($hold /dev/md0 -- true)" EOPNOTSUPP
-same "a member that cannot: not offered" \
-	"$(cat /sys/block/md0/queue/max_hw_dmabuf_sectors_kb)" 0
 fail md0 /dev/vda
 mdadm --zero-superblock $m/2
 mdadm --quiet /dev/md0 --add $m/2

@@ -45,7 +45,6 @@ same "metadata: registration" "$($hold "/dev/$meta" -- true)" EOPNOTSUPP
 check "metadata: the log says why" sh -c "dmesg | tail -n 5 | grep -q '$meta: .*metadata'"
 same "metadata: nothing attached" "$(attachments)" 0
 linear lin "/dev/$plain" "/dev/$meta"
-same "linear over both: the queue says so" "$(kb "$(disk /dev/mapper/lin)")" 0
 same "linear over both: registration" "$($hold /dev/mapper/lin -- true)" EOPNOTSUPP
 dmsetup remove lin
 check "without metadata: registration and I/O" $hold -i "/dev/$plain" -- true

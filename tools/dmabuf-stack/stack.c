@@ -210,6 +210,20 @@ static void layer_states(struct layer *l)
 	}
 }
 
+/*
+ * The limit of a layer says what its own driver can; those below may have changed since
+ * it was set up, and count as they are now.
+ */
+static void layer_capable(struct layer *l)
+{
+	if (!strcmp(l->state, "inactive"))
+		l->max_kb = 0;
+	for (unsigned int i = 0; i < l->nr; i++)
+		if (!l->member[i]->idle && l->member[i]->max_kb < l->max_kb)
+			l->max_kb = l->member[i]->max_kb;
+	l->capable = l->max_kb;
+}
+
 static struct layer *layer_walk(const char *path)
 {
 	struct layer *l = calloc(1, sizeof(*l));
@@ -240,8 +254,8 @@ static struct layer *layer_walk(const char *path)
 			l->max_kb = strtoull(value, NULL, 10);
 		}
 	}
-	l->capable = l->max_kb;
 	layer_states(l);
+	layer_capable(l);
 	return l;
 }
 

@@ -82,7 +82,7 @@ static void build(void)
 	sh("d=devices/nvme0n1/nvme0n1p1; mkdir $d; echo 1 > $d/partition; echo 259:10 > $d/dev; "
 	   "ln -s ../../$d dev/block/259:10; echo 511 > devices/nvme0n1/queue/dma_alignment");
 
-	disk("dm-0", "253:0", "2048");
+	disk("dm-0", "253:0", "2147483647");
 	sh("mkdir devices/dm-0/dm; echo vg-good > devices/dm-0/dm/name");
 	slave("dm-0", "nvme0n1/nvme0n1p1");
 	slave("dm-0", "nvme1n1");
@@ -91,7 +91,7 @@ static void build(void)
 	sh("mkdir devices/dm-1/dm; echo secret > devices/dm-1/dm/name");
 	slave("dm-1", "dm-0");
 
-	disk("md5", "9:5", "0");
+	disk("md5", "9:5", "2147483647");
 	sh("mkdir devices/md5/md; echo raid1 > devices/md5/md/level");
 	slave("md5", "dm-0");
 	slave("md5", "loop3");
@@ -104,7 +104,7 @@ static void build(void)
 	   "echo none > dev-loop3/slot; echo spare > dev-loop3/state");
 	slave("md6", "loop3");
 
-	disk("dm-2", "253:2", "0");
+	disk("dm-2", "253:2", "2147483647");
 	sh("mkdir devices/dm-2/dm; echo vg-raid > devices/dm-2/dm/name");
 	slave("dm-2", "nvme0n1");
 	slave("dm-2", "loop3");
