@@ -74,8 +74,6 @@ struct dma_buf_io_range {
  * @layout: the mapping in the device's own terms, see
  *	&dma_buf_io_leaf_ops.create_layout, or NULL
  * @pages: charged for it to the user who has registered the dma-buf
- * @needs_sync: commands need dma_buf_io_sync_for_device() and
- *	dma_buf_io_sync_for_cpu().  There is no @layout then
  * @nr_ranges: number of runs in @ranges, 0 if there is a @layout
  * @ranges: the runs in order of offset, and one past the last that holds the
  *	mapped size.  Runs start and end on &dma_buf_io_leaf.align_mask
@@ -86,7 +84,6 @@ struct dma_buf_io_map {
 	struct sg_table		*sgt;
 	void			*layout;
 	unsigned long		pages;
-	bool			needs_sync;
 	unsigned int		nr_ranges;
 	struct dma_buf_io_range	ranges[];
 };
@@ -189,10 +186,6 @@ struct dma_buf_io_map *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
 void dma_buf_io_put(struct dma_buf_io_map *map);
 dma_addr_t dma_buf_io_map_addr(const struct dma_buf_io_map *map, u64 offset,
 			       u64 *len);
-void dma_buf_io_sync_for_device(const struct dma_buf_io_map *map, u64 offset,
-				u64 len, enum dma_data_direction dir);
-void dma_buf_io_sync_for_cpu(const struct dma_buf_io_map *map, u64 offset,
-			     u64 len, enum dma_data_direction dir);
 
 /* Who found no mapping: wait for one */
 void dma_buf_io_wait(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,

@@ -150,6 +150,9 @@ struct dma_buf_io_binding *dma_buf_io_meet(struct dma_buf_io_ctx *ctx,
 			dma_buf_io_binding_drop(binding);
 			binding = ERR_PTR(ret);
 		}
+		if (!ret)
+			rcu_assign_pointer(ctx->near[id % DMA_BUF_IO_NEAR],
+					   binding);
 	}
 	mutex_unlock(&buffer->meet_lock);
 	memalloc_noio_restore(noio);
@@ -312,14 +315,13 @@ void dma_buf_io_invalidate(struct dma_buf_attachment *attach)
 struct dma_buf_io_map *dma_buf_io_get(struct dma_buf_io_ctx *ctx,
 				      struct dma_buf_io_leaf *leaf)
 {
-	XA_STATE(xas, &ctx->bindings, leaf->id);
 	struct dma_buf_io_binding *binding;
 	struct dma_buf_io_map *map = NULL;
 
 	rcu_read_lock();
-	do {
-		binding = xas_load(&xas);
-	} while (xas_retry(&xas, binding));
+	binding = rcu_dereference(ctx->near[leaf->id % DMA_BUF_IO_NEAR]);
+	if (unlikely(!binding || binding->id != leaf->id))
+		binding = xa_load(&ctx->bindings, leaf->id);
 	if (binding && percpu_ref_tryget_live_rcu(&binding->active)) {
 		/* pairs with dma_buf_io_map_device() */
 		smp_rmb();

@@ -161,12 +161,16 @@ struct dma_buf_io_binding {
 	struct rcu_head			rcu;
 };
 
+#define DMA_BUF_IO_NEAR	8
+
 /**
  * struct dma_buf_io_ctx - one registration of a buffer
  * @buffer: the buffer; the registration owns a reference
  * @bindings: &struct dma_buf_io_binding of the devices that it has met, by
  *	&dma_buf_io_binding.id: the registration is one of their users.  Entries
  *	stay until the registration ends
+ * @near: some of @bindings, at their id modulo DMA_BUF_IO_NEAR, where each command
+ *	looks first
  * @validated: &dma_buf_io_buffer.invalidations before all of them were last mapped
  * @topology: dma_buf_io_topology before that
  * @tried: what that was when it was last tried: who refuses has been said then
@@ -181,6 +185,7 @@ struct dma_buf_io_binding {
 struct dma_buf_io_ctx {
 	struct dma_buf_io_buffer *buffer;
 	struct xarray		bindings;
+	struct dma_buf_io_binding __rcu *near[DMA_BUF_IO_NEAR];
 	int			validated;
 	int			topology;
 	int			tried;

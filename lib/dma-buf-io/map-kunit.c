@@ -317,7 +317,6 @@ static void no_bounce(struct kunit *test)
 #else
 static void fake_bounce(struct kunit *test)
 {
-	/* nor is there any other reason for a sync on this architecture */
 	kunit_skip(test, "bounce buffers cannot be faked here");
 }
 
@@ -340,12 +339,11 @@ static void map_bounced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(map), -EOPNOTSUPP);
 	KUNIT_EXPECT_NOT_NULL(test, f->binding.why);
 
-	/* the same table without: joined, and nobody has to be told */
+	/* the same table without */
 	no_bounce(test);
 	f->binding.why = NULL;
 	map = create_map(test, runs, ARRAY_SIZE(runs), 3 * SZ_4K);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(map));
-	KUNIT_EXPECT_FALSE(test, map->needs_sync);
 	KUNIT_EXPECT_EQ(test, map->nr_ranges, 2);
 }
 

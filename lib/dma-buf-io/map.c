@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The layout of a mapping: where in a device's address space a byte of the
- * dma-buf is, and whether the DMA layer has to be told of each access to it.
+ * dma-buf is, and whether it may be there for more than one command.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-io.h>
@@ -71,44 +71,41 @@ static struct dma_buf_io_memory dma_buf_io_look(struct device *dev,
 }
 
 /*
- * A mapping is made once and used by many commands.  Where the device does not see the
- * CPU's caches, the DMA layer has to be told of each command: sets @needs_sync.  Refuses,
- * and says why, what that is not enough for:
+ * A mapping is made once and used by many commands, none of which is told to the DMA layer.
+ * Refuses, and says why, what that is wrong for:
  *
- * - Bounce buffers.  An exporter that is told of access by the CPU syncs its attachments
- *   as a whole: that would overwrite, in the copy, what the device has just written for
- *   a command that is still under way.
- * - Memory of a device, where the exporter has not agreed to peer-to-peer access or
- *   caches would have to be written back.
+ * - Devices that do not see the CPU's caches.
+ * - Bounce buffers.  Even a sync for each command would not do: an exporter that is told
+ *   of access by the CPU syncs its attachments as a whole, which would overwrite, in the
+ *   copy, what the device has just written for a command that is still under way.
+ * - Memory of a device to which the exporter has not agreed to peer-to-peer access.
  */
 static int dma_buf_io_check_memory(struct dma_buf_io_binding *binding,
-				   struct sg_table *sgt, bool *needs_sync)
+				   struct sg_table *sgt)
 {
 	bool p2p = binding->attach->peer2peer;
 	struct dma_buf_io_memory memory = { };
 
-	*needs_sync = !dev_is_dma_coherent(binding->dev);
 	/* false as long as the device has never had a bounce buffer */
 	if (dma_dev_need_sync(binding->dev) || !p2p)
 		memory = dma_buf_io_look(binding->dev, sgt);
 
-	if (memory.bounced)
+	if (!dev_is_dma_coherent(binding->dev))
+		binding->why = "it does not see the caches of the CPU";
+	else if (memory.bounced)
 		binding->why = "the DMA layer would copy it to bounce buffers (swiotlb)";
 	else if (memory.device && !p2p)
 		binding->why = "it has no route to the memory of the other device";
-	else if (memory.device && *needs_sync)
-		binding->why = "it is not cache coherent, and the memory is another device's";
 	return binding->why ? -EOPNOTSUPP : 0;
 }
 
 /*
  * Write the runs of contiguous addresses that cover @size bytes to @ranges, if
- * there is a @ranges, and return how many they are.  What needs a sync is not
- * joined: the DMA layer knows the entries of the table.
+ * there is a @ranges, and return how many they are.
  */
 static int dma_buf_io_map_fill(struct dma_buf_io_range *ranges,
 			       struct sg_table *sgt, u64 size,
-			       unsigned long align_mask, bool needs_sync)
+			       unsigned long align_mask)
 {
 	struct scatterlist *sg;
 	dma_addr_t next = 0;
@@ -120,7 +117,7 @@ static int dma_buf_io_map_fill(struct dma_buf_io_range *ranges,
 			continue;
 		if ((sg_dma_address(sg) | sg_dma_len(sg)) & align_mask)
 			return -EINVAL;
-		if (!nr || needs_sync || sg_dma_address(sg) != next) {
+		if (!nr || sg_dma_address(sg) != next) {
 			if (ranges)
 				ranges[nr] = (struct dma_buf_io_range) {
 					.offset	= offset,
@@ -168,13 +165,12 @@ int dma_buf_io_map_create(struct dma_buf_io_binding *binding,
 	struct dma_buf_io_map *map;
 	unsigned long pages;
 	void *layout = NULL;
-	bool needs_sync;
 	int nr, ret;
 
-	nr = dma_buf_io_check_memory(binding, sgt, &needs_sync);
+	nr = dma_buf_io_check_memory(binding, sgt);
 	if (nr < 0)
 		return nr;
-	nr = dma_buf_io_map_fill(NULL, sgt, size, leaf->align_mask, needs_sync);
+	nr = dma_buf_io_map_fill(NULL, sgt, size, leaf->align_mask);
 	if (nr < 0)
 		return nr;
 	pages = dma_buf_io_map_pages(sgt);
@@ -183,7 +179,7 @@ int dma_buf_io_map_create(struct dma_buf_io_binding *binding,
 		binding->why = "RLIMIT_MEMLOCK is too small for what that takes";
 		return ret;
 	}
-	if (leaf->ops->create_layout && !needs_sync)
+	if (leaf->ops->create_layout)
 		layout = leaf->ops->create_layout(leaf, sgt, size, nr);
 	ret = PTR_ERR_OR_ZERO(layout);
 	if (ret)
@@ -199,11 +195,9 @@ int dma_buf_io_map_create(struct dma_buf_io_binding *binding,
 	map->sgt = sgt;
 	map->layout = layout;
 	map->pages = pages;
-	map->needs_sync = needs_sync;
 	map->nr_ranges = nr;
 	if (nr)
-		dma_buf_io_map_fill(map->ranges, sgt, size, leaf->align_mask,
-				    needs_sync);
+		dma_buf_io_map_fill(map->ranges, sgt, size, leaf->align_mask);
 	binding->map = map;
 	return 0;
 
@@ -255,58 +249,3 @@ dma_addr_t dma_buf_io_map_addr(const struct dma_buf_io_map *map, u64 offset,
 	return range->addr + (offset - range->offset);
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_map_addr);
-
-static void dma_buf_io_sync(const struct dma_buf_io_map *map, u64 offset,
-			    u64 len, enum dma_data_direction dir,
-			    void (*sync)(struct device *dev, dma_addr_t addr,
-					 size_t len,
-					 enum dma_data_direction dir))
-{
-	dma_addr_t addr;
-	u64 run;
-
-	for (; len; len -= run, offset += run) {
-		addr = dma_buf_io_map_addr(map, offset, &run);
-		run = min(run, len);
-		sync(map->binding->dev, addr, run, dir);
-	}
-}
-
-/**
- * dma_buf_io_sync_for_device - let the device see what is in the dma-buf
- * @map: mapping that needs it, see &dma_buf_io_map.needs_sync
- * @offset: first byte of the command's data in the dma-buf
- * @len: bytes
- * @dir: %DMA_TO_DEVICE if the device only reads them; else %DMA_BIDIRECTIONAL,
- *	so that what the device does not write is left as it is
- *
- * Before the hardware gets the command.
- *
- * Context: any.
- */
-void dma_buf_io_sync_for_device(const struct dma_buf_io_map *map, u64 offset,
-				u64 len, enum dma_data_direction dir)
-{
-	dma_buf_io_sync(map, offset, len, dir, dma_sync_single_for_device);
-}
-EXPORT_SYMBOL_GPL(dma_buf_io_sync_for_device);
-
-/**
- * dma_buf_io_sync_for_cpu - let others see what the device has written
- * @map: mapping that needs it, see &dma_buf_io_map.needs_sync
- * @offset: first byte of the command's data in the dma-buf
- * @len: bytes
- * @dir: %DMA_FROM_DEVICE
- *
- * After the hardware has ended a command that writes to the dma-buf.  Not after one
- * that only reads it: the data may be somebody else's by then, and be
- * overwritten with what it was.
- *
- * Context: any.
- */
-void dma_buf_io_sync_for_cpu(const struct dma_buf_io_map *map, u64 offset,
-			     u64 len, enum dma_data_direction dir)
-{
-	dma_buf_io_sync(map, offset, len, dir, dma_sync_single_for_cpu);
-}
-EXPORT_SYMBOL_GPL(dma_buf_io_sync_for_cpu);

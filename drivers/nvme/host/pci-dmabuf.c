@@ -340,41 +340,6 @@ static blk_status_t nvme_dmabuf_setup_data(struct request *req)
 	return nvme_pci_setup_data_prp(req, &iter);
 }
 
-/*
- * Bring what the CPU wrote to where the device reads it.  That goes for a read as
- * well: bytes that the device does not write, because the command fails or is
- * short, must come back from a bounce buffer as they are in memory.
- *
- * Not inlined, so that commands that need no sync save no registers for it.
- */
-static noinline void nvme_dmabuf_sync_for_device(struct request *req)
-{
-	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
-	enum dma_data_direction dir = DMA_TO_DEVICE;
-	struct bio *bio;
-
-	if (rq_dma_dir(req) == DMA_FROM_DEVICE) {
-		dir = DMA_BIDIRECTIONAL;
-		iod->flags |= IOD_DMABUF_SYNC;
-	}
-	__rq_for_each_bio(bio, req)
-		dma_buf_io_sync_for_device(iod->dmabuf,
-					   bio->bi_iter.bi_dmabuf_offset,
-					   bio->bi_iter.bi_size, dir);
-}
-
-/* The bios have not been advanced yet: the driver unmaps before it ends them. */
-static noinline void nvme_dmabuf_sync_for_cpu(struct request *req)
-{
-	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
-	struct bio *bio;
-
-	__rq_for_each_bio(bio, req)
-		dma_buf_io_sync_for_cpu(iod->dmabuf,
-					bio->bi_iter.bi_dmabuf_offset,
-					bio->bi_iter.bi_size, DMA_FROM_DEVICE);
-}
-
 /**
  * nvme_dmabuf_map_data - describe the data of a request with dma-buf bios
  * @req: request that is about to be started
@@ -407,9 +372,6 @@ blk_status_t nvme_dmabuf_map_data(struct request *req)
 
 	cookie = dma_fence_begin_signalling();
 	ret = nvme_dmabuf_setup_data(req);
-	/* only if the command goes to the hardware: a failure needs no undoing */
-	if (!ret && unlikely(map->needs_sync))
-		nvme_dmabuf_sync_for_device(req);
 	dma_fence_end_signalling(cookie);
 	return ret;
 }
@@ -418,21 +380,16 @@ blk_status_t nvme_dmabuf_map_data(struct request *req)
  * nvme_dmabuf_unmap_data - drop the mapping that a request holds
  * @req: request for which nvme_rq_is_dmabuf() is true, with its bios
  *
- * After a read that the hardware has ended, or that was cancelled after the
- * hardware was stopped, makes the data visible to the CPU.  After a write it does
- * not touch the buffer: with write-behind its owner may have written to it again.
+ * Once the hardware has ended it, or has been stopped.
  *
  * Context: any.
  */
 void nvme_dmabuf_unmap_data(struct request *req)
 {
 	struct nvme_iod *iod = blk_mq_rq_to_pdu(req);
-	struct dma_buf_io_map *map;
+	struct dma_buf_io_map *map = iod->dmabuf;
 
-	if (unlikely(iod->flags & IOD_DMABUF_SYNC))
-		nvme_dmabuf_sync_for_cpu(req);
-	iod->flags &= ~(IOD_DMABUF | IOD_DMABUF_SYNC);
-	map = iod->dmabuf;
+	iod->flags &= ~IOD_DMABUF;
 	/* nvme_free_prps() frees dma_vecs even of a request that has none */
 	iod->dma_vecs = NULL;
 	dma_buf_io_put(map);
