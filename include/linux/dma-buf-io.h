@@ -147,16 +147,7 @@ unsigned long dma_buf_io_ino(struct dma_buf_io_ctx *ctx);
 /* Drivers between consumer and leaf: a walk hands a registration down */
 void dma_buf_io_bind(struct dma_buf_io_walk *walk, struct dma_buf_io_leaf *leaf);
 bool dma_buf_io_has_vmap(struct dma_buf_io_walk *walk);
-
-/*
- * The driver has to look at the data.  To be called before anything is handed to the
- * devices below; not for exporters without vmap, see dma_buf_io_has_vmap().
- */
-static inline void dma_buf_io_bind_cpu(struct dma_buf_io_walk *walk)
-{
-	dma_buf_io_bind(walk, NULL);
-}
-
+void dma_buf_io_bind_cpu(struct dma_buf_io_walk *walk);
 bool dma_buf_io_walk_optional(struct dma_buf_io_walk *walk, bool optional);
 void dma_buf_io_walk_waits(struct dma_buf_io_walk *walk);
 void dma_buf_io_walk_unsettled(struct dma_buf_io_walk *walk);

@@ -116,7 +116,7 @@ static void dma_buf_io_walk_fail(struct dma_buf_io_walk *walk, bool optional,
 /**
  * dma_buf_io_bind - the device at the end of a walk
  * @walk: the walk
- * @leaf: the device, or NULL for the CPU, see dma_buf_io_bind_cpu()
+ * @leaf: the device; NULL is for dma_buf_io_bind_cpu()
  *
  * Context: process context, may sleep for memory.
  */
@@ -144,6 +144,21 @@ void dma_buf_io_bind(struct dma_buf_io_walk *walk, struct dma_buf_io_leaf *leaf)
 	dma_buf_io_binding_wait(binding, &entry->waiter, walk->fresh);
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_bind);
+
+/**
+ * dma_buf_io_bind_cpu - the driver has to look at the data
+ * @walk: the walk
+ *
+ * To be called before anything is handed to the devices below.  Not for exporters that
+ * have no vmap: see dma_buf_io_has_vmap().
+ *
+ * Context: process context, may sleep for memory.
+ */
+void dma_buf_io_bind_cpu(struct dma_buf_io_walk *walk)
+{
+	dma_buf_io_bind(walk, NULL);
+}
+EXPORT_SYMBOL_GPL(dma_buf_io_bind_cpu);
 
 /**
  * dma_buf_io_has_vmap - may the CPU have a mapping?
