@@ -121,6 +121,13 @@ void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 }
 EXPORT_SYMBOL_GPL(md_dmabuf_defer);
 
+/* For the work of a personality: what it has to do holds up a suspension. */
+void md_dmabuf_retry(struct md_dmabuf_retry *retry)
+{
+	queue_work(md_dmabuf_begun_wq, &retry->work);
+}
+EXPORT_SYMBOL_GPL(md_dmabuf_retry);
+
 void md_dmabuf_init(struct mddev *mddev)
 {
 	spin_lock_init(&mddev->dmabuf_deferred_lock);
@@ -148,9 +155,12 @@ static bool md_dmabuf_idle(struct mddev *mddev)
  */
 int md_dmabuf_drain(struct mddev *mddev)
 {
-	int ret = wait_var_event_interruptible(&mddev->dmabuf_deferred,
-					       md_dmabuf_idle(mddev));
+	int ret;
 
+	if (!READ_ONCE(mddev->dmabuf_used))
+		return 0;
+	ret = wait_var_event_interruptible(&mddev->dmabuf_deferred,
+					   md_dmabuf_idle(mddev));
 	if (!ret)
 		ret = mddev_suspend(mddev, true);
 	if (!ret)
@@ -199,7 +209,8 @@ static struct block_device *md_dmabuf_device(struct mddev *mddev,
  * Hand a registration to all members, and to spares, so that the one that takes
  * over does not have to be met first.  A spare that cannot is no reason to
  * refuse, and a member that cannot none to leave out the rest, which may do
- * without it.  A member that comes while this looks changes the topology again.
+ * without it.  A member that comes or goes while this looks, so that one is passed
+ * over, changes the topology again.
  */
 static void md_dmabuf_hand_down(struct dma_buf_io_walk *walk, void *data)
 {
@@ -228,6 +239,7 @@ void md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_walk *walk)
 	const char *copies = NULL;
 	bool active;
 
+	WRITE_ONCE(mddev->dmabuf_used, true);
 	spin_lock(&mddev->lock);
 	active = mddev->pers;
 	if (active && mddev->pers->dmabuf_cpu)

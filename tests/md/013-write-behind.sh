@@ -52,15 +52,36 @@ same "acknowledged once more" "$(timeout 20 $io -p write /dev/md0 1048576 65536 
 inject "$(disk $m/0)" READ BUFFER
 $io read /dev/md0 1048576 65536 5 >/tmp/read &
 sleep 1
+# so that the read has its turn, no more writes are written behind meanwhile
 $io -p write /dev/md0 2097152 65536 1 >/tmp/other &
 sleep 3
 same "a read for the other member is held back" "$(cat /tmp/read)" ""
-same "other writes go on" "$(cat /tmp/other)" ok
 dmsetup resume behind
 wait
+same "a write that came later" "$(cat /tmp/other)" ok
 inject "$(disk $m/0)" none
 same "it has read what was written behind" "$(cat /tmp/read)" ok
 sound "read and written behind" md0 2
+
+# While others write behind all the time, it has its turn.
+for n in 1 2 3 4; do
+	(
+		while [ ! -e /tmp/enough ]; do
+			$io -p write /dev/md0 $((8388608 + n * 1048576)) 65536 $n
+		done
+	) >/dev/null 2>&1 &
+done
+sleep 1
+inject "$(disk $m/0)" READ BUFFER
+i=0
+while [ $i -lt 10 ]; do
+	timeout 20 $io read /dev/md0 1048576 65536 5
+	i=$((i + 1))
+done >/tmp/read
+inject "$(disk $m/0)" none
+touch /tmp/enough
+wait
+same "reads while others write behind" "$(grep -c '^ok$' /tmp/read)" 10
 
 # A buffer that is freed when the write has been acknowledged.
 dmsetup suspend behind
