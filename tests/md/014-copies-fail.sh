@@ -37,7 +37,8 @@ place()
 	echo $(($(cat "/sys/block/md0/md/dev-$(disk "$1")/offset") + $2))
 }
 
-# One member is left. It has a bad sector, and while others are written the buffer goes.
+# One member is left. The buffer goes while the write is held up there, and the last part
+# of it that goes on meets a bad sector.
 size=$(sectors $m/1)
 dmsetup create first --table "0 16384 linear $m/1 0"
 dmsetup create rest --table "0 $((size - 16384)) linear $m/1 16384"
@@ -51,8 +52,11 @@ for level in 1 10; do
 	pos=$(((16384 - start) * 512 - 2 * MIB))
 	inject "$(disk $m/1)" WRITE MEDIUM $((16384 - 2048)) 16
 	dmsetup suspend rest
-	answer=$($late /dev/md0 write $((8 * MIB)) pos=$pos revoke -- dmsetup resume rest)
+	dmsetup suspend first
+	answer=$($late /dev/md0 write $((8 * MIB)) pos=$pos revoke -- \
+		sh -c "dmsetup resume rest; sleep 1; dmsetup resume first")
 	dmsetup resume rest
+	dmsetup resume first
 	inject "$(disk $m/1)" none
 	case $answer in
 	EIO | ESTALE | ENODATA) ok "raid$level, one member: the write has failed ($answer)" ;;

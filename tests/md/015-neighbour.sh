@@ -23,6 +23,7 @@ for level in 1 10; do
 	if /tests-bin/md/neighbour /dev/md0 "$(pci $m/1)" -- dmsetup resume late1 >/tmp/out; then
 		read -r copied written took other </tmp/out
 		ok "raid$level: 32 writes have been copied in $took ms (written: $other ms)"
+		check "raid$level: ... which is soon enough" [ "$took" -le $((limit * 80)) ]
 		check "raid$level: a neighbour waited for $copied ms (while they are written: $written ms)" \
 			[ "$copied" -le $((written + limit)) ]
 	else

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# vm: --members 2 --size 160M --timeout 300
+# vm: --members 2 --size 160M --timeout 300 --smp 4
 # kernel: both
 #
 # LVM RAID volumes with large regions, suspended and resumed again and again while requests
@@ -33,6 +33,9 @@ for type in raid1 mirror; do
 		done
 	) >/tmp/load 2>&1 &
 	while [ $i -lt 30 ]; do
+		# I/O that waits for this is split when it may go on
+		[ $type = mirror ] || dmsetup message $dev 0 check 2>/dev/null
+		sleep 0.2
 		timeout 30 dmsetup suspend $dev || break
 		dmsetup resume $dev
 		sleep 0.1
