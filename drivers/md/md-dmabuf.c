@@ -121,12 +121,11 @@ void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 }
 EXPORT_SYMBOL_GPL(md_dmabuf_defer);
 
-/* For the work of a personality: what it has to do holds up a suspension. */
-void md_dmabuf_retry(struct md_dmabuf_retry *retry)
+/* For what a suspension waits for. */
+void md_dmabuf_queue(struct work_struct *work)
 {
-	queue_work(md_dmabuf_begun_wq, &retry->work);
+	queue_work(md_dmabuf_begun_wq, work);
 }
-EXPORT_SYMBOL_GPL(md_dmabuf_retry);
 
 void md_dmabuf_init(struct mddev *mddev)
 {
