@@ -92,8 +92,8 @@ EXPORT_SYMBOL_GPL(md_dmabuf_retry_exit);
 /**
  * md_dmabuf_retry() - leave a request to the work of its array
  * @retry: of the array
- * @entry: the request, for &md_dmabuf_retry.fn.  It is in flight: whoever freezes the
- *	array waits for it
+ * @entry: the request, for &md_dmabuf_retry.fn.  It counts as in flight, so that
+ *	freeze_array() waits for it
  *
  * Context: any.
  */
@@ -125,7 +125,7 @@ static bool md_copy_io(const struct md_dmabuf_copy_dev *dev, int pos,
 	return !submit_bio_wait(&bio);
 }
 
-/* Would @dev be asked if somebody read a part of the range? */
+/* May the array read these sectors from @dev? */
 static bool md_copy_readable(const struct md_dmabuf_copy_dev *dev,
 			     int pos, int sectors)
 {
@@ -134,7 +134,7 @@ static bool md_copy_readable(const struct md_dmabuf_copy_dev *dev,
 	       !rdev_has_badblock(dev->rdev, dev->sector + pos, sectors);
 }
 
-/* Read from the first member that can; only from those that have what was written? */
+/* Read from the first member that can; if @has, of those that have what was written. */
 static struct md_dmabuf_copy_dev *
 md_copy_read(struct md_dmabuf_copy_dev *devs, int nr, bool has, int pos,
 	     int sectors, struct page *page)
@@ -147,7 +147,7 @@ md_copy_read(struct md_dmabuf_copy_dev *devs, int nr, bool has, int pos,
 	return NULL;
 }
 
-/* Is there one to read from that has what was written? */
+/* Has a member that may be read what was written? */
 static bool md_copy_alive(struct md_dmabuf_copy_dev *devs, int nr)
 {
 	for (int i = 0; i < nr; i++)
@@ -157,7 +157,7 @@ static bool md_copy_alive(struct md_dmabuf_copy_dev *devs, int nr)
 	return false;
 }
 
-/* Let nobody read these sectors of @dev. */
+/* Keep the array from reading these sectors of @dev: a bad block. */
 static void md_copy_lose(struct md_dmabuf_copy_dev *dev, int pos, int sectors)
 {
 	dev->lost = true;
@@ -193,9 +193,9 @@ static bool md_copy_to(struct md_dmabuf_copy_dev *devs, int nr,
 }
 
 /*
- * Nobody can read a block.  Who can read it later must not find something else than
- * others do: all but one may not be asked for it.  That one is not failed, and nor are
- * others that cannot record it: they say themselves that they cannot be read.
+ * No member can read a block.  Should several of them be able to later, they may hold
+ * different data: mark the block bad on all but one.  A member that is in sync and has no
+ * list of bad blocks is left as it is rather than failed: it reports the read error itself.
  */
 static void md_copy_unreadable(struct md_dmabuf_copy_dev *devs, int nr,
 			       int pos, int sectors)

@@ -90,6 +90,17 @@ member_states()
 	done | sort -n | tr '\n' ';'
 }
 
+# begin LEVEL OPTIONS...: an array md0 that stays dirty, or its first write would wait for the superblock
+begin()
+{
+	local level=$1
+
+	shift
+	array md0 "$level" --size=16M "$@" || { not_ok "array $level $*"; return; }
+	echo 0 >/sys/block/md0/md/safe_mode_delay
+	dd if=/dev/zero of=/dev/md0 bs=64k count=1 oflag=direct 2>/dev/null
+}
+
 # debug_kernel: all takes several times as long, and DMA_API_DEBUG counts mappings
 debug_kernel()
 {

@@ -17,17 +17,6 @@ trace=/sys/kernel/tracing
 linear late1 $m/1
 echo 500 >/sys/module/dma_buf_io/parameters/park_timeout_ms
 
-# begin LEVEL OPTIONS...: the array stays dirty, or a write would wait for the superblock
-begin()
-{
-	local level=$1
-
-	shift
-	array md0 "$level" --size=16M "$@" || { not_ok "array $level $*"; return; }
-	echo 0 >/sys/block/md0/md/safe_mode_delay
-	dd if=/dev/zero of=/dev/md0 bs=64k count=1 oflag=direct 2>/dev/null
-}
-
 # held VOLUME OPTIONS: how a write ends that is held up in the volume
 held()
 {

@@ -20,17 +20,6 @@ linear late2 $m/2
 linear late3 $m/3
 echo 500 >/sys/module/dma_buf_io/parameters/park_timeout_ms
 
-# begin LEVEL OPTIONS...: the array stays dirty, or a write would wait for the superblock
-begin()
-{
-	local level=$1
-
-	shift
-	array md0 "$level" --size=16M "$@" || { not_ok "array $level $*"; return; }
-	echo 0 >/sys/block/md0/md/safe_mode_delay
-	dd if=/dev/zero of=/dev/md0 bs=64k count=1 oflag=direct 2>/dev/null
-}
-
 # place MEMBER SECTOR: where that of the array is on it
 place()
 {

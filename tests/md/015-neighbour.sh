@@ -11,7 +11,7 @@
 m=/dev/member
 linear late1 $m/1
 limit=250
-[ "$(uname -v | grep -c KASAN)" = 0 ] && ! grep -q ' kasan_' /proc/kallsyms 2>/dev/null || limit=1500
+! debug_kernel || limit=1500
 
 for level in 1 10; do
 	array md0 $level --assume-clean -- $m/0 /dev/mapper/late1
