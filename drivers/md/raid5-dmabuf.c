@@ -4,9 +4,8 @@
  *
  * Reads of healthy chunks are cloned and sent on.  Everything else goes through
  * the stripe cache, which copies to and from the CPU's mapping of the dma-buf.
- * The exporter is told before and after.  Bios wait for it, for a bounded time, while
- * they hold no stripe; neither raid5d nor who submits them does: other users' I/O
- * depends on those.
+ * The exporter is told before and after.  Bios wait for it while they hold no stripe;
+ * neither raid5d nor the task that submits them does: the I/O of others depends on those.
  */
 #include <linux/dma-buf-io.h>
 #include <linux/highmem.h>
@@ -58,109 +57,58 @@ unsigned int raid5_dmabuf_max_sectors(struct r5conf *conf, struct bio *bio,
 	return end - start;
 }
 
-static struct md_io_clone *raid5_dmabuf_clone(struct dma_buf_io_waiter *waiter)
-{
-	return container_of(waiter, struct md_io_clone, dmabuf.waiter);
-}
-
-/*
- * As the exporters see it: they get the caches ready for data that comes from a
- * device and is read by the CPU, or for data that is on its way to a device.
- */
-static struct dma_buf_io_access *
-raid5_dmabuf_access(struct bio *bio,
-		    void (*done)(struct dma_buf_io_waiter *waiter, int error))
-{
-	struct md_io_clone *clone = container_of(bio, struct md_io_clone,
-						 bio_clone);
-
-	clone->dmabuf.dir = bio_data_dir(bio) == WRITE ? DMA_FROM_DEVICE :
-							 DMA_TO_DEVICE;
-	clone->dmabuf.waiter.done = done;
-	return &clone->dmabuf;
-}
-
-/* The exporter knows, or does not let itself be told.  Any context. */
-static void raid5_dmabuf_ended(struct dma_buf_io_waiter *waiter, int error)
-{
-	struct bio *bio = &raid5_dmabuf_clone(waiter)->bio_clone;
-
-	/* what a write was to copy has been copied */
-	if (error && !bio->bi_status && bio_data_dir(bio) == READ)
-		bio->bi_status = BLK_STS_BUFFER;
-	md_end_clone_io(bio);
-}
-
-/*
- * The last of @bio's stripes is done.  Let the exporter know, then whoever waits
- * for it.  Any context.
- */
-static void raid5_dmabuf_end_io(struct bio *bio)
-{
-	dma_buf_io_end_cpu_access(bio->bi_dmabuf,
-				  raid5_dmabuf_access(bio, raid5_dmabuf_ended));
-}
-
 /* Any context. */
-static void raid5_dmabuf_begun(struct dma_buf_io_waiter *waiter, int error)
+static void raid5_dmabuf_begun(struct bio *bio, int error)
 {
-	struct md_io_clone *clone = raid5_dmabuf_clone(waiter);
-	struct bio *bio = &clone->bio_clone;
-	struct mddev *mddev = clone->mddev;
+	struct mddev *mddev = container_of(bio, struct md_io_clone,
+					   bio_clone)->mddev;
 
 	if (!error) {
-		bio->bi_end_io = raid5_dmabuf_end_io;
 		md_dmabuf_defer(mddev, bio);
 		return;
 	}
 	bio->bi_status = BLK_STS_BUFFER;
 	if (bio_data_dir(bio) == WRITE)
 		md_write_end(mddev);
-	md_end_clone_io(bio);
+	bio_endio(bio);
 }
 
 /*
- * @bio is for the stripe cache.  Get its data ready, then a work of the array
- * comes back with a clone.  Nobody waits for the exporter: the clone does, and not
- * for ever, because a suspension of the array waits for it.
+ * @bio, a clone of md_account_bio(), is for the stripe cache.  Get its data ready, then a
+ * work of the array calls raid5_dmabuf_make_stripes().
  */
-void raid5_dmabuf_begin(struct mddev *mddev, struct bio *bio)
+void raid5_dmabuf_begin(struct bio *bio)
 {
-	md_account_bio(mddev, &bio);
-	dma_buf_io_begin_cpu_access(bio->bi_dmabuf,
-				    raid5_dmabuf_access(bio, raid5_dmabuf_begun));
-}
-
-/* What raid5_dmabuf_begin() was given, of which @bio is the clone. */
-struct bio *raid5_dmabuf_front(struct bio *bio)
-{
-	return container_of(bio, struct md_io_clone, bio_clone)->orig_bio;
+	md_dmabuf_begin_access(bio, raid5_dmabuf_begun);
 }
 
 /*
- * The clone had to give up, because a reshape that it waited for has been
- * interrupted.  dm-raid's cannot be submitted again, but dm does it.  Others must not
- * be from here: that may wait for a suspension, which waits for other clones.
+ * Send @bio through the stripe cache.  If it has to give up, because a reshape that it
+ * waited for has been interrupted, dm submits dm-raid's again.  Others must not be
+ * submitted from here: that may wait for a suspension, which waits for other clones.
  */
-void raid5_dmabuf_restart(struct mddev *mddev, struct bio *front)
+void raid5_dmabuf_make_stripes(struct mddev *mddev, struct bio *bio)
 {
+	struct bio *original = md_dmabuf_original(bio);
+
+	if (raid5_make_stripes(mddev, bio))
+		return;
+	original->bi_status = BLK_STS_OK;
 	if (!mddev_is_dm(mddev)) {
-		md_dmabuf_defer(mddev, front);
+		md_dmabuf_defer(mddev, original);
 		return;
 	}
-	front->bi_status = BLK_STS_DM_REQUEUE;
-	bio_endio(front);
+	original->bi_status = BLK_STS_DM_REQUEUE;
+	bio_endio(original);
 }
 
-static void raid5_dmabuf_retry_begun(struct dma_buf_io_waiter *waiter,
-				     int error)
+/* Any context. */
+static void raid5_dmabuf_retry_begun(struct bio *bio, int error)
 {
-	struct md_io_clone *clone = raid5_dmabuf_clone(waiter);
-	struct r5conf *conf = clone->mddev->private;
-	struct bio *bio = &clone->bio_clone;
+	struct r5conf *conf = container_of(bio, struct md_io_clone,
+					   bio_clone)->mddev->private;
 
 	if (!error) {
-		bio->bi_end_io = raid5_dmabuf_end_io;
 		raid5_add_bio_to_retry(bio, conf);
 		return;
 	}
@@ -173,8 +121,7 @@ static void raid5_dmabuf_retry_begun(struct dma_buf_io_waiter *waiter,
  * The member that the aligned read @bio was sent to has failed it, for whatever
  * reason: the stripe cache tries again.  Any context.
  */
-void raid5_dmabuf_retry(struct bio *bio, struct r5conf *conf)
+void raid5_dmabuf_retry(struct bio *bio)
 {
-	dma_buf_io_begin_cpu_access(bio->bi_dmabuf,
-				    raid5_dmabuf_access(bio, raid5_dmabuf_retry_begun));
+	md_dmabuf_begin_access(bio, raid5_dmabuf_retry_begun);
 }

@@ -120,8 +120,9 @@ dma_buf_io_binding_use(struct dma_buf_io_buffer *buffer,
 }
 
 /*
- * The binding of a registration to a device, or to the CPU if @leaf is NULL.  It
- * stays until the registration ends.  May sleep for memory.
+ * The binding of a registration to a device, or to the CPU if @leaf is NULL, made if
+ * there is none.  The caller is a user of it, until dma_buf_io_binding_drop().  May sleep
+ * for memory.
  */
 struct dma_buf_io_binding *dma_buf_io_meet(struct dma_buf_io_ctx *ctx,
 					   struct dma_buf_io_leaf *leaf)
@@ -131,10 +132,6 @@ struct dma_buf_io_binding *dma_buf_io_meet(struct dma_buf_io_ctx *ctx,
 	struct dma_buf_io_binding *binding;
 	unsigned int noio;
 	int ret;
-
-	binding = xa_load(&ctx->bindings, id);
-	if (binding)
-		return binding;
 
 	/* I/O waits for this, too, and may be what reclaim waits for */
 	noio = memalloc_noio_save();
@@ -154,12 +151,32 @@ struct dma_buf_io_binding *dma_buf_io_meet(struct dma_buf_io_ctx *ctx,
 			rcu_assign_pointer(ctx->near[id % DMA_BUF_IO_NEAR],
 					   binding);
 	}
+	if (!IS_ERR(binding)) {
+		spin_lock_irq(&buffer->lock);
+		binding->users++;
+		spin_unlock_irq(&buffer->lock);
+	}
 	mutex_unlock(&buffer->meet_lock);
 	memalloc_noio_restore(noio);
 	return binding;
 }
 
-/* A registration ends.  With the last user the binding does. */
+/* The registration is no user of @binding any more.  dma_buf_io_buffer.meet_lock is held. */
+void dma_buf_io_part(struct dma_buf_io_ctx *ctx,
+		     struct dma_buf_io_binding *binding)
+{
+	struct dma_buf_io_binding __rcu **near =
+		&ctx->near[binding->id % DMA_BUF_IO_NEAR];
+
+	lockdep_assert_held(&ctx->buffer->meet_lock);
+
+	xa_erase(&ctx->bindings, binding->id);
+	if (rcu_access_pointer(*near) == binding)
+		RCU_INIT_POINTER(*near, NULL);
+	dma_buf_io_binding_drop(binding);
+}
+
+/* One user less.  With the last of them the binding ends. */
 void dma_buf_io_binding_drop(struct dma_buf_io_binding *binding)
 {
 	struct dma_buf_io_buffer *buffer = binding->buffer;

@@ -307,6 +307,9 @@ static void dma_buf_io_cpu_call(struct dma_buf_io_buffer *buffer,
 	if (begin) {
 		spin_unlock_irq(&buffer->lock);
 		cpu = dma_buf_io_meet(access->waiter.ctx, NULL);
+		/* it stays for as long as this work, which alone ends bindings */
+		if (!IS_ERR(cpu))
+			dma_buf_io_binding_drop(cpu);
 		spin_lock_irq(&buffer->lock);
 		if (READ_ONCE(access->waiter.ctx->cancelled))
 			cpu = ERR_PTR(-ECANCELED);

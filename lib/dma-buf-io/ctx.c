@@ -44,6 +44,7 @@ EXPORT_SYMBOL_GPL(dma_buf_io_topology_changed);
  * @pending: how many of those have no answer yet, and one for the walk itself
  * @done: completed when they all have
  * @topology: dma_buf_io_topology before it began
+ * @whole: it goes to all devices that I/O of the registration reaches
  * @fresh: see dma_buf_io_binding_wait()
  * @quiet: who refuses has been said
  * @optional: what is met now may refuse
@@ -61,6 +62,7 @@ struct dma_buf_io_walk {
 	atomic_t		pending;
 	struct completion	done;
 	int			topology;
+	bool			whole;
 	bool			fresh;
 	bool			quiet;
 	bool			optional;
@@ -78,7 +80,7 @@ struct dma_buf_io_walk {
  * @waiter: does
  * @node: entry in &dma_buf_io_walk.entries
  * @walk: the walk
- * @binding: the device
+ * @binding: the device; the entry is one of its users
  * @optional: it may refuse
  * @error: its answer
  */
@@ -130,6 +132,8 @@ void dma_buf_io_bind(struct dma_buf_io_walk *walk, struct dma_buf_io_leaf *leaf)
 		return;
 	entry = IS_ERR(binding) ? NULL : kzalloc_obj(*entry, GFP_NOIO);
 	if (!entry) {
+		if (!IS_ERR(binding))
+			dma_buf_io_binding_drop(binding);
 		walk->transient = true;
 		dma_buf_io_walk_fail(walk, walk->optional, -ENOMEM);
 		return;
@@ -267,9 +271,9 @@ static void dma_buf_io_walk_say(struct dma_buf_io_walk *walk,
 
 static void dma_buf_io_walk_collect(struct dma_buf_io_walk *walk)
 {
-	struct dma_buf_io_entry *entry, *next;
+	struct dma_buf_io_entry *entry;
 
-	list_for_each_entry_safe(entry, next, &walk->entries, node) {
+	list_for_each_entry(entry, &walk->entries, node) {
 		struct dma_buf_io_binding *binding = entry->binding;
 
 		/* it has lost its mapping to a device that was met later */
@@ -285,6 +289,47 @@ static void dma_buf_io_walk_collect(struct dma_buf_io_walk *walk)
 		if (entry->error && !entry->optional &&
 		    (binding->refused || walk->fresh))
 			dma_buf_io_walk_say(walk, entry);
+	}
+}
+
+static bool dma_buf_io_walk_met(struct dma_buf_io_walk *walk,
+				struct dma_buf_io_binding *binding)
+{
+	struct dma_buf_io_entry *entry;
+
+	list_for_each_entry(entry, &walk->entries, node)
+		if (entry->binding == binding)
+			return true;
+	return false;
+}
+
+/*
+ * Part from devices that the walk has not met: they have left, a removed member of an
+ * array for example.  I/O that goes to one of them after all meets it again.
+ */
+static void dma_buf_io_walk_part(struct dma_buf_io_walk *walk)
+{
+	struct dma_buf_io_ctx *ctx = walk->ctx;
+	struct dma_buf_io_binding *binding;
+	unsigned long id;
+
+	guard(mutex)(&ctx->buffer->meet_lock);
+	/* 0 is the CPU, which stays: accesses are under way that no walk knows of */
+	xa_for_each_start(&ctx->bindings, id, binding, 1)
+		if (!dma_buf_io_walk_met(walk, binding))
+			dma_buf_io_part(ctx, binding);
+}
+
+static void dma_buf_io_walk_end(struct dma_buf_io_walk *walk)
+{
+	struct dma_buf_io_entry *entry, *next;
+
+	if (walk->whole && !walk->refused && !walk->transient &&
+	    !walk->cancelled &&
+	    walk->topology == atomic_read(&dma_buf_io_topology))
+		dma_buf_io_walk_part(walk);
+	list_for_each_entry_safe(entry, next, &walk->entries, node) {
+		dma_buf_io_binding_drop(entry->binding);
 		kfree(entry);
 	}
 }
@@ -313,6 +358,7 @@ static int dma_buf_io_walk_once(struct dma_buf_io_walk *walk,
 	if (ret || walk->refused)
 		dma_buf_io_walk_cancel(walk);
 	dma_buf_io_walk_collect(walk);
+	dma_buf_io_walk_end(walk);
 	return ret ? -EINTR : 0;
 }
 
@@ -532,7 +578,7 @@ EXPORT_SYMBOL_GPL(dma_buf_io_ino);
  */
 int dma_buf_io_revalidate(struct dma_buf_io_ctx *ctx, struct file *file)
 {
-	struct dma_buf_io_walk walk = { .ctx = ctx };
+	struct dma_buf_io_walk walk = { .ctx = ctx, .whole = true };
 	int invalidations, ret;
 
 	/* what is left of a task that is being killed does not undo the cancel */

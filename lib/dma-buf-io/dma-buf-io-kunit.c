@@ -72,6 +72,58 @@ static void bind_two_devices(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, soon(f, 1));
 }
 
+/* a device that is below the file no more is detached, and met again if I/O goes there */
+static void device_leaves(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	reg_two(test);
+	f->two = false;
+	KUNIT_EXPECT_EQ(test, revalidate(f), 0);
+	KUNIT_EXPECT_TRUE(test, soon(f, 1));
+	expect_mapped(test, true, false);
+	KUNIT_EXPECT_TRUE(test, list_empty(&f->other.bindings));
+
+	wait_for(f, &f->other, &f->w[0]);
+	KUNIT_EXPECT_EQ(test, result(&f->w[0], TIMEOUT), 0);
+	expect_mapped(test, true, true);
+}
+
+/* a walk that has not seen all devices says nothing about those it has not met */
+static void device_stays(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	reg_two(test);
+	f->two = false;
+	f->refuse = true;
+	KUNIT_EXPECT_EQ(test, revalidate(f), -EOPNOTSUPP);
+	expect_mapped(test, true, true);
+	f->refuse = false;
+	f->change_topology = true;
+	KUNIT_EXPECT_EQ(test, revalidate(f), 0);
+	flush(f);
+	expect_mapped(test, true, true);
+}
+
+/* the exporter gets its mapping back when the command has ended */
+static void device_leaves_during_command(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct dma_buf_io_map *map;
+
+	reg_two(test);
+	map = dma_buf_io_get(f->ctx, &f->other);
+	KUNIT_ASSERT_NOT_NULL(test, map);
+	f->two = false;
+	KUNIT_EXPECT_EQ(test, revalidate(f), 0);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, f->mappings, 2);
+	KUNIT_EXPECT_NULL(test, dma_buf_io_get(f->ctx, &f->other));
+	dma_buf_io_put(map);
+	KUNIT_EXPECT_TRUE(test, soon(f, 1));
+}
+
 static void get_and_put(struct kunit *test)
 {
 	struct dma_buf_io_map *map, *again;
@@ -524,6 +576,9 @@ static void released_held(struct kunit *test)
 static struct kunit_case dma_buf_io_cases[] = {
 	KUNIT_CASE(bind_twice),
 	KUNIT_CASE(bind_two_devices),
+	KUNIT_CASE(device_leaves),
+	KUNIT_CASE(device_stays),
+	KUNIT_CASE(device_leaves_during_command),
 	KUNIT_CASE(get_and_put),
 	KUNIT_CASE(sharing),
 	KUNIT_CASE(invalidate_idle),

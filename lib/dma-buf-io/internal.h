@@ -19,7 +19,8 @@ struct dma_buf_attachment;
  * @dmabuf: the dma-buf; the buffer owns a reference
  * @ref: registrations, bindings, and @work while it is queued
  * @hash: entry in the table of all buffers
- * @meet_lock: held while a binding is made; never while the exporter is called
+ * @meet_lock: held while a registration meets a device or parts from it; never while
+ *	the exporter is called
  * @lock: protects what follows it, but for what the work alone uses (@vmap,
  *	@fences_failed_at) and what does not change (@user, @max_pages, @memcg); and the
  *	fields of a binding that say so.  May be taken in any context
@@ -53,7 +54,7 @@ struct dma_buf_io_buffer {
 	struct dma_buf		*dmabuf;
 	refcount_t		ref;
 	struct hlist_node	hash;
-	struct mutex		meet_lock;	/* making of bindings */
+	struct mutex		meet_lock;	/* see above */
 	struct workqueue_struct	*wq;
 
 	spinlock_t		lock;		/* see above */
@@ -118,8 +119,8 @@ enum dma_buf_io_state {
  * @attach: the attachment, or NULL.  Of the work alone, as the next
  * @drained: completed when the last of @active has gone after a kill
  * @timer: gives up waiters at @give_up_at
- * @users: registrations that have met the device.  The lock of the buffer protects
- *	this and all below
+ * @users: registrations that have met the device, and tasks that look at the binding.
+ *	The lock of the buffer protects this and all below
  * @state: see &enum dma_buf_io_state
  * @dead: the device is being removed
  * @asked: somebody has wanted a mapping since the last one was made
@@ -167,8 +168,8 @@ struct dma_buf_io_binding {
  * struct dma_buf_io_ctx - one registration of a buffer
  * @buffer: the buffer; the registration owns a reference
  * @bindings: &struct dma_buf_io_binding of the devices that it has met, by
- *	&dma_buf_io_binding.id: the registration is one of their users.  Entries
- *	stay until the registration ends
+ *	&dma_buf_io_binding.id: the registration is one of their users.  Changed under
+ *	&dma_buf_io_buffer.meet_lock
  * @near: some of @bindings, at their id modulo DMA_BUF_IO_NEAR, where each command
  *	looks first
  * @validated: &dma_buf_io_buffer.invalidations before all of them were last mapped
@@ -214,6 +215,8 @@ bool dma_buf_io_map_bindings(struct dma_buf_io_buffer *buffer);
 /* binding.c */
 struct dma_buf_io_binding *dma_buf_io_meet(struct dma_buf_io_ctx *ctx,
 					   struct dma_buf_io_leaf *leaf);
+void dma_buf_io_part(struct dma_buf_io_ctx *ctx,
+		     struct dma_buf_io_binding *binding);
 void dma_buf_io_binding_drop(struct dma_buf_io_binding *binding);
 void dma_buf_io_binding_free(struct dma_buf_io_binding *binding);
 void dma_buf_io_kill(struct dma_buf_io_binding *binding);

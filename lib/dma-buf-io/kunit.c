@@ -93,6 +93,8 @@ static void fake_register(struct file *file, struct dma_buf_io_walk *walk)
 		dma_buf_io_bind(walk, &f->other);
 	if (f->refuse)
 		dma_buf_io_walk_refuse(walk);
+	if (f->change_topology)
+		dma_buf_io_topology_changed();
 	if (f->invalidate_bound)
 		invalidate(f);
 }

@@ -49,6 +49,7 @@ struct wait {
  * @two: it leads to @other as well
  * @bind_cpu: and to the CPU, before
  * @refuse: a layer above the devices says no, when they have been met
+ * @change_topology: and comes or goes meanwhile
  * @invalidate_bound: the exporter takes the mappings away when they have been met
  *
  * @ops: the exporter, for the test to change
@@ -92,6 +93,7 @@ struct fixture {
 	bool			two;
 	bool			bind_cpu;
 	bool			refuse;
+	bool			change_topology;
 	bool			invalidate_bound;
 
 	struct dma_buf_ops	ops;

@@ -179,12 +179,14 @@ void dma_buf_io_wait(struct dma_buf_io_ctx *ctx, struct dma_buf_io_leaf *leaf,
 	struct dma_buf_io_binding *binding = dma_buf_io_meet(ctx, leaf);
 
 	waiter->ctx = ctx;
-	if (!IS_ERR(binding))
+	if (!IS_ERR(binding)) {
 		dma_buf_io_binding_wait(binding, waiter, false);
-	else if (leaf->dead)
+		dma_buf_io_binding_drop(binding);
+	} else if (leaf->dead) {
 		waiter->done(waiter, 0);
-	else
+	} else {
 		waiter->done(waiter, PTR_ERR(binding));
+	}
 }
 EXPORT_SYMBOL_GPL(dma_buf_io_wait);
 

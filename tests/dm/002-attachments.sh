@@ -58,6 +58,21 @@ stripe st8 128 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)" \
 count "stripe over eight namespaces of four" 4 /dev/mapper/st8
 dmsetup remove st8
 
+# a registration parts from what a new table leaves out
+linear lin "$(n 0n0)" "$(n 1n0)"
+
+check "a new table: I/O" /tests-bin/data/steady -r /dev/mapper/lin -- sh -c ". /tests/include/tap.sh
+	dmsetup suspend lin
+	dd if=$(n 0n0) of=$(n 2n0) bs=1M oflag=direct 2>/dev/null
+	dmsetup load lin --table '0 $(sectors "$(n 2n0)") linear $(n 2n0) 0'
+	dmsetup resume lin
+	i=0
+	while [ \"\$(attachments)\" != 1 ] && [ \$i -lt 100 ]; do sleep 0.05; i=\$((i + 1)); done
+	attachments >/attached"
+same "a new table: attached" "$(cat /attached)" 1
+same "a new table: none afterwards" "$(wait_detached)" 0
+dmsetup remove lin
+
 # fails half-way: the last disk cannot
 linear mixed "$(n 0n0)" "$(n 1n0)" /dev/vda
 same "a member that cannot: refused" "$($hold /dev/mapper/mixed -- true)" EOPNOTSUPP

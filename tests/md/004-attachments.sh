@@ -92,6 +92,33 @@ count "LVM on md" 2 /dev/vg/lv
 vgremove -qq -y vg
 stop md0 "$(n 0n0)" "$(n 1n0)"
 
+# stays TEXT WANTED ARRAY COMMAND: attachments while registered and in use, after COMMAND
+stays()
+{
+	check "$1: I/O" /tests-bin/data/steady "$3" -- sh -c ". /tests/include/tap.sh
+		. /tests/include/md.sh
+		$4
+		i=0
+		while [ \"\$(attachments)\" != $2 ] && [ \$i -lt 100 ]; do sleep 0.05; i=\$((i + 1)); done
+		attachments >/attached"
+	same "$1: attached" "$(cat /attached)" "$2"
+	same "$1: none afterwards" "$(wait_detached)" 0
+}
+
+# a registration parts from what has left the array
+array md0 raid1 -x 1 -- "$(n 0n0)" "$(n 1n0)" "$(n 2n0)"
+stays "raid1, a member has left" 2 /dev/md0 "fail md0 $(n 1n0); settle md0"
+stays "raid1, a member has come" 3 /dev/md0 "mdadm -q /dev/md0 --add $(n 1n0); settle md0"
+stays "raid1, a spare has left" 2 /dev/md0 "mdadm -q /dev/md0 --remove $(n 1n0)"
+linear lin /dev/md0
+stays "dm on raid1, a member has left" 1 /dev/mapper/lin "fail md0 $(n 2n0)"
+dmsetup remove lin
+stop md0 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)"
+array md0 raid5 --chunk=64 -- "$(n 0n0)" "$(n 1n0)" "$(n 2n0)"
+stays "raid5, a member has left" 3 /dev/md0 "mdadm -q /dev/md0 --add $(n 3n0) --replace $(n 1n0)
+	settle md0; mdadm -q /dev/md0 --remove failed"
+stop md0 "$(n 0n0)" "$(n 1n0)" "$(n 2n0)" "$(n 3n0)"
+
 # fails half-way: the last member cannot
 array md0 raid1 -- "$(n 0n0)" "$(n 1n0)" /dev/vda
 same "a member that cannot: refused" "$($hold /dev/md0 -- true)" EOPNOTSUPP
