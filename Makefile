@@ -86,6 +86,10 @@ discard: ## throw away work in build/linux
 check: ## checkpatch, sparse, warnings, who calls whom, over all that is ours
 	@scripts/check
 
+.PHONY: series
+series: ## write the patches as they are sent, whole files in them: build/patches
+	@scripts/series
+
 .PHONY: check-series
 check-series: ## build and boot the kernel at every patch of the series
 	@scripts/check-series

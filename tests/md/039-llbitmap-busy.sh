@@ -16,15 +16,6 @@
 io=/tests-bin/data/io
 m=/dev/member
 
-# lockless DEVICE: make its bitmap a new one of the other kind. The mdadm of the VM does
-# not know it: the version is 6, and the state says first use, and clean.
-lockless()
-{
-	same "$1: has a bitmap" "$(dd if="$1" bs=1 skip=8192 count=4 2>/dev/null)" bitm
-	printf '\006\000\000\000' | dd of="$1" bs=1 seek=8196 conv=notrunc 2>/dev/null
-	printf '\030\000\000\000' | dd of="$1" bs=1 seek=8240 conv=notrunc 2>/dev/null
-}
-
 # dirty: bits
 dirty()
 {
@@ -38,11 +29,7 @@ given_up()
 }
 
 linear late $m/1
-array md0 1 --size=32M --bitmap=internal --assume-clean -- $m/0 /dev/mapper/late
-stop md0
-lockless $m/0
-lockless /dev/mapper/late
-mdadm --assemble --quiet /dev/md0 $m/0 /dev/mapper/late
+lockless md0 1 --size=32M -- $m/0 /dev/mapper/late
 same "the bitmap is lockless" "$(md md0 bitmap_type)" "none bitmap [llbitmap] "
 echo 0 >/sys/block/md0/md/safe_mode_delay
 echo 2 >/sys/block/md0/md/llbitmap/daemon_sleep
