@@ -71,13 +71,15 @@ static void md_dmabuf_access_ended(struct dma_buf_io_waiter *waiter, int error)
 }
 
 /*
- * @clone ends, and the CPU has had access to its data.  Tell the exporter; when that is
- * done, end the clone.  Any context.
+ * The clone that has @access ends, and the CPU has had access to its data.  Tell the
+ * exporter; when that is done, end the clone.  Any context.
  */
-void md_dmabuf_tell_end(struct md_io_clone *clone)
+void md_dmabuf_tell_end(struct md_dmabuf_access *access)
 {
-	clone->dmabuf.open = false;
+	struct md_io_clone *clone = container_of(access, struct md_io_clone,
+						 dmabuf);
+
+	access->open = false;
 	md_dmabuf_set_access(clone, md_dmabuf_access_ended);
-	dma_buf_io_end_cpu_access(clone->bio_clone.bi_dmabuf,
-				  &clone->dmabuf.access);
+	dma_buf_io_end_cpu_access(clone->bio_clone.bi_dmabuf, &access->access);
 }

@@ -37,16 +37,16 @@ static void md_dmabuf_deferred_work(struct work_struct *work)
 	struct bio *bio;
 
 	for (;;) {
-		spin_lock(&mddev->dmabuf_deferred_lock);
+		spin_lock(&mddev->dmabuf.lock);
 		bios = deferred->bios;
 		bio_list_init(&deferred->bios);
 		if (bio_list_empty(&bios)) {
 			list_del_init(&deferred->node);
 			/* then the array may go away */
-			wake_up_var_locked(&mddev->dmabuf_deferred,
-					   &mddev->dmabuf_deferred_lock);
+			wake_up_var_locked(&mddev->dmabuf.deferred,
+					   &mddev->dmabuf.lock);
 		}
-		spin_unlock(&mddev->dmabuf_deferred_lock);
+		spin_unlock(&mddev->dmabuf.lock);
 		if (bio_list_empty(&bios))
 			break;
 		blk_start_plug(&plug);
@@ -85,19 +85,19 @@ md_dmabuf_get_deferred(struct mddev *mddev, struct dma_buf_io_ctx *ctx,
 {
 	struct md_dmabuf_deferred *deferred;
 
-	lockdep_assert_held(&mddev->dmabuf_deferred_lock);
+	lockdep_assert_held(&mddev->dmabuf.lock);
 
-	list_for_each_entry(deferred, &mddev->dmabuf_deferred, node)
+	list_for_each_entry(deferred, &mddev->dmabuf.deferred, node)
 		if (deferred->ctx == ctx && deferred->begun == begun)
 			return deferred;
 	deferred = kmalloc_obj(*deferred, GFP_NOWAIT);
 	if (deferred)
 		md_dmabuf_deferred_init(deferred, mddev, ctx, begun);
 	else
-		deferred = &mddev->dmabuf_deferred_spare[begun];
+		deferred = &mddev->dmabuf.spare[begun];
 	/* once: the work goes on until it finds no more, and frees it then */
 	if (list_empty(&deferred->node)) {
-		list_add(&deferred->node, &mddev->dmabuf_deferred);
+		list_add(&deferred->node, &mddev->dmabuf.deferred);
 		queue_work(begun ? md_dmabuf_begun_wq : md_dmabuf_wq,
 			   &deferred->work);
 	}
@@ -113,11 +113,11 @@ void md_dmabuf_defer(struct mddev *mddev, struct bio *bio)
 	struct md_dmabuf_deferred *deferred;
 
 	bio_clear_polled(bio);
-	spin_lock(&mddev->dmabuf_deferred_lock);
+	spin_lock(&mddev->dmabuf.lock);
 	deferred = md_dmabuf_get_deferred(mddev, bio->bi_dmabuf,
 					  md_cloned_bio(mddev, bio));
 	bio_list_add(&deferred->bios, bio);
-	spin_unlock(&mddev->dmabuf_deferred_lock);
+	spin_unlock(&mddev->dmabuf.lock);
 }
 EXPORT_SYMBOL_GPL(md_dmabuf_defer);
 
@@ -129,10 +129,10 @@ void md_dmabuf_queue(struct work_struct *work)
 
 void md_dmabuf_init(struct mddev *mddev)
 {
-	spin_lock_init(&mddev->dmabuf_deferred_lock);
-	INIT_LIST_HEAD(&mddev->dmabuf_deferred);
+	spin_lock_init(&mddev->dmabuf.lock);
+	INIT_LIST_HEAD(&mddev->dmabuf.deferred);
 	for (int i = 0; i < 2; i++)
-		md_dmabuf_deferred_init(&mddev->dmabuf_deferred_spare[i],
+		md_dmabuf_deferred_init(&mddev->dmabuf.spare[i],
 					mddev, NULL, i);
 }
 
@@ -140,9 +140,9 @@ static bool md_dmabuf_idle(struct mddev *mddev)
 {
 	bool idle;
 
-	spin_lock(&mddev->dmabuf_deferred_lock);
-	idle = list_empty(&mddev->dmabuf_deferred);
-	spin_unlock(&mddev->dmabuf_deferred_lock);
+	spin_lock(&mddev->dmabuf.lock);
+	idle = list_empty(&mddev->dmabuf.deferred);
+	spin_unlock(&mddev->dmabuf.lock);
 	return idle;
 }
 
@@ -156,9 +156,9 @@ int md_dmabuf_drain(struct mddev *mddev)
 {
 	int ret;
 
-	if (!READ_ONCE(mddev->dmabuf_used))
+	if (!READ_ONCE(mddev->dmabuf.used))
 		return 0;
-	ret = wait_var_event_interruptible(&mddev->dmabuf_deferred,
+	ret = wait_var_event_interruptible(&mddev->dmabuf.deferred,
 					   md_dmabuf_idle(mddev));
 	if (!ret)
 		ret = mddev_suspend(mddev, true);
@@ -170,13 +170,13 @@ int md_dmabuf_drain(struct mddev *mddev)
 void md_dmabuf_exit(struct mddev *mddev)
 {
 	/* their bios are done, but they may not have noticed */
-	spin_lock(&mddev->dmabuf_deferred_lock);
-	wait_var_event_spinlock(&mddev->dmabuf_deferred,
-				list_empty(&mddev->dmabuf_deferred),
-				&mddev->dmabuf_deferred_lock);
-	spin_unlock(&mddev->dmabuf_deferred_lock);
+	spin_lock(&mddev->dmabuf.lock);
+	wait_var_event_spinlock(&mddev->dmabuf.deferred,
+				list_empty(&mddev->dmabuf.deferred),
+				&mddev->dmabuf.lock);
+	spin_unlock(&mddev->dmabuf.lock);
 	for (int i = 0; i < 2; i++)
-		flush_work(&mddev->dmabuf_deferred_spare[i].work);
+		flush_work(&mddev->dmabuf.spare[i].work);
 }
 
 /*
@@ -238,7 +238,7 @@ void md_dmabuf_register(struct block_device *bdev, struct dma_buf_io_walk *walk)
 	const char *copies = NULL;
 	bool active;
 
-	WRITE_ONCE(mddev->dmabuf_used, true);
+	WRITE_ONCE(mddev->dmabuf.used, true);
 	spin_lock(&mddev->lock);
 	active = mddev->pers;
 	if (active && mddev->pers->dmabuf_cpu)

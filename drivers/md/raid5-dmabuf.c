@@ -89,7 +89,8 @@ void raid5_dmabuf_begin(struct bio *bio)
  */
 void raid5_dmabuf_make_stripes(struct mddev *mddev, struct bio *bio)
 {
-	struct bio *original = md_dmabuf_original(bio);
+	struct bio *original = container_of(bio, struct md_io_clone,
+					    bio_clone)->orig_bio;
 
 	if (raid5_make_stripes(mddev, bio))
 		return;
