@@ -180,28 +180,34 @@ void md_dmabuf_exit(struct mddev *mddev)
 }
 
 /*
- * Device number @n of those that data is, or may come to be, sent to.  It stays
- * until @file is put; those of dm-raid have none and stay as long as the table.
+ * Look at device number @n of the array.  Returns false if there is none.  *@bdev is NULL
+ * if data is not, and will not come to be, sent to it: all are counted, so that none is
+ * passed over when another one fails.  It stays until *@file is put; those of dm-raid have
+ * none and stay as long as the table.
  */
-static struct block_device *md_dmabuf_device(struct mddev *mddev,
-					     unsigned int n, struct file **file,
-					     bool *spare)
+static bool md_dmabuf_device(struct mddev *mddev, unsigned int n,
+			     struct block_device **bdev, struct file **file,
+			     bool *spare)
 {
-	struct block_device *bdev = NULL;
 	struct md_rdev *rdev;
+	bool found = false;
 
+	*bdev = NULL;
 	rcu_read_lock();
 	rdev_for_each_rcu(rdev, mddev) {
-		if (test_bit(Faulty, &rdev->flags) ||
-		    test_bit(Journal, &rdev->flags) || n--)
+		if (n--)
 			continue;
-		bdev = rdev->bdev;
+		found = true;
+		if (test_bit(Faulty, &rdev->flags) ||
+		    test_bit(Journal, &rdev->flags))
+			break;
+		*bdev = rdev->bdev;
 		*spare = rdev->raid_disk < 0;
 		*file = rdev->bdev_file ? get_file(rdev->bdev_file) : NULL;
 		break;
 	}
 	rcu_read_unlock();
-	return bdev;
+	return found;
 }
 
 /*
@@ -219,7 +225,9 @@ static void md_dmabuf_hand_down(struct dma_buf_io_walk *walk, void *data)
 	unsigned int n = 0;
 	bool spare, was;
 
-	while ((bdev = md_dmabuf_device(mddev, n++, &file, &spare))) {
+	while (md_dmabuf_device(mddev, n++, &bdev, &file, &spare)) {
+		if (!bdev)
+			continue;
 		was = dma_buf_io_walk_optional(walk, spare);
 		/* below a spare, all is */
 		if (was)
