@@ -8,6 +8,7 @@
 . /tests/include/md.sh
 
 ms=3000
+! debug_kernel || ms=12000
 echo $ms >/sys/module/dma_buf_io/parameters/park_timeout_ms
 linear first /dev/member/0
 linear second /dev/member/1
