@@ -103,7 +103,7 @@ for metadata in imsm ddf; do
 	same "$metadata, raid1: written" "$($io write /dev/md126 0 1048576 3)" ok
 	check "$metadata, raid1: stopped" gone
 	mdadm --assemble --quiet /dev/md127 $m/0 $m/1 && mdadm --incremental --quiet /dev/md127
-	volume=$(cd /sys/block && ls -d md126* md1[0-9][0-9] 2>/dev/null | grep -v md127 | head -n 1)
+	volume=$(find /sys/block -name 'md1[0-9][0-9]' ! -name md127 | sed 's|.*/||' | head -n 1)
 	same "$metadata, raid1, assembled: data" "$($io read "/dev/$volume" 0 1048576 3)" ok
 	mdadm --stop --quiet "/dev/$volume"
 	mdadm --stop --quiet /dev/md127

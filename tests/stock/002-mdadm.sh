@@ -10,7 +10,7 @@
 . "$ROOT/tests/stock/compare.sh"
 
 PUT=$("$ROOT/scripts/fetch-source" mdadm) || exit 1
-mapfile -t tests < <(cd "$PUT/tests" && ls -d [0-9]* |
+mapfile -t tests < <(cd "$PUT/tests" && printf '%s\n' [0-9]* |
 	grep -vE '^00multipath|^(00linear|02lineargrow)|^07(testreshape5|reshape5intr|layouts|changelevels|changelevelintr|revert)|^1[1-8]|^19raid6check|^04r5swap')
 mapfile -t tests < <(printf '%s\n' "${tests[@]}" | grep -E "${STOCK:-.}")
 compare /tests/stock/mdadm "${tests[@]}"

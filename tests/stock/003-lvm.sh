@@ -9,7 +9,7 @@
 . "$ROOT/tests/stock/compare.sh"
 
 PUT=$("$ROOT/scripts/lvm2-tests")/usr || exit 1
-mapfile -t tests < <(cd "$PUT/share/lvm2-testsuite/shell" && ls ./*raid* ./*mirror* ./pvmove* ./lvcreate-striped* |
+mapfile -t tests < <(cd "$PUT/share/lvm2-testsuite/shell" && printf '%s\n' ./*raid* ./*mirror* ./pvmove* ./lvcreate-striped* |
 	sed 's/^..//; s/\.sh$//' | grep -vE 'thin|cache|vdo|dmeventd|integrity|snapshot' | sort -u)
 mapfile -t tests < <(printf '%s\n' "${tests[@]}" | grep -E "${STOCK:-.}")
 compare /tests/stock/lvm "${tests[@]}"

@@ -22,8 +22,10 @@ compare()
 
 	shift
 	dir=$(mktemp -d)
-	"$ROOT/scripts/guest-debian" >"$dir/log" 2>&1 && "$ROOT/scripts/kernel" base >>"$dir/log" 2>&1 ||
-		{ sed 's/^/# /' "$dir/log"; exit 1; }
+	if ! { "$ROOT/scripts/guest-debian" && "$ROOT/scripts/kernel" base; } >"$dir/log" 2>&1; then
+		sed 's/^/# /' "$dir/log"
+		exit 1
+	fi
 	outcomes "$dir/base" base/lean "$script" "$@"
 	outcomes "$dir/ours" "$RIG_KERNEL" "$script" "$@"
 	for _ in 1 2; do
