@@ -25,7 +25,8 @@ struct mddev;
  * @sector: where the range begins on it, not counting @offset
  * @offset: where the data of the array begins on it; a reshape changes that
  * @has: it has what was written
- * @lost: some of it could not be copied, and nobody reads that
+ * @lost: some of it could not be copied, and is marked so that the array does not
+ *	read it there
  */
 struct md_dmabuf_copy_dev {
 	struct md_rdev	*rdev;

@@ -59,7 +59,7 @@ gone()
 # do not, nor does anything that has nothing to do with the array.
 paused()
 {
-	local text=$1 pid
+	local pid
 
 	same "$1: clean" "$(in_state clean)" clean
 	pid=$(pidof mdmon)
